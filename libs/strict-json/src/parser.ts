@@ -23,7 +23,8 @@ export interface JsonLimits {
 }
 
 const SPACE = /[ \t\n\r]*/y;
-const PLAIN_STRING = /[^"\\\u0000-\u001f]*/y;
+/** Everything but control characters, the double quote and the backslash. */
+const PLAIN_STRING = /[ !#-[\]-\uffff]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /[A-Za-z]+/y;
 const HEX4 = /[0-9A-Fa-f]{4}/y;
