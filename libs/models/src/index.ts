@@ -1,1 +1,1 @@
-export {};
+export { PURPOSE, type Purpose, type RandomStream, randomStream } from './random/stream.js';
