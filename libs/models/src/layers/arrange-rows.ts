@@ -1,0 +1,21 @@
+import { apply, gather, gatherOp, pad, type Primitive, reshape, type Value } from '@tunefleet/tensor';
+
+/**
+ * Rows of `x` [n, ...] by `index` [...], in which each row that matters occurs once; `inverse` [n] in any shape says where in index.
+ * So the gradient is a gather too, where a plain gather's is a scatter: no race, no zero fill, no sum.
+ * gaps: `inverse` holds index's number of entries for rows that were not taken; their gradient is zero.
+ */
+const arrangeRowsOp: Primitive<{ gaps: boolean }> = {
+  name: 'arrangeRows',
+  type: ([x, index]) => gatherOp.type([x!, index!], {}),
+  gradient: ({ inputs, attributes: { gaps } }, dy) => {
+    const [x, , inverse] = inputs as [Value, Value, Value];
+    const rows = reshape(dy, [-1, ...x.shape.slice(1)]);
+    return [gather(gaps ? pad(rows, 0, 0, 1) : rows, reshape(inverse, [-1])), null, null];
+  },
+  evaluate: ([x, index], _, context) => gatherOp.evaluate([x!, index!], {}, context),
+  emit: (emitter, [x, index]) => emitter.op('Gather', [x!, index!], { axis: 0 }),
+};
+
+export const arrangeRows = (x: Value, index: Value, inverse: Value, { gaps = false } = {}): Value =>
+  apply(arrangeRowsOp, [x, index, inverse], { gaps });
