@@ -1,0 +1,1 @@
+export { JsonError, type JsonErrorCode, type JsonLimits, type JsonObject, type JsonValue, parseStrictJson } from './parser.js';
