@@ -37,5 +37,5 @@ export function causalBias(builder: GraphBuilder, lengths: Value, span: string):
   const key = reshape(iota(builder, span), [1, 1, span]);
   const real = less(query, reshape(lengths, [lengths.shape[0]!, 1, 1]));
   const visible = or(and(lessOrEqual(key, query), real), equal(key, query));
-  return reshape(where(visible, 0, MASKED), [lengths.shape[0]!, 1, 1, span, span]);
+  return reshape(where(visible, builder.scalar(0, 'f32'), MASKED), [lengths.shape[0]!, 1, 1, span, span]);
 }
