@@ -1,1 +1,12 @@
-export {};
+export * from './errors.js';
+export * from './identity.js';
+export * from './ids.js';
+export * from './limits.js';
+export * from './messages/common.js';
+export * from './messages/dataset.js';
+export * from './messages/evaluator.js';
+export * from './messages/inference.js';
+export * from './messages/jobs.js';
+export * from './messages/registry.js';
+export * from './messages/rpc.js';
+export * from './messages/trainer.js';

@@ -1,0 +1,35 @@
+import { Type } from 'typebox';
+import { Id, Nullable } from './common.js';
+
+/** What any worker says to the owner of durable work (`libs/jobs`); subject `rpc.<owner>.jobs_claim` and so on. */
+const Holder = { id: Id, attempt: Type.Integer() };
+
+export const jobsProtocol = {
+  /** Compare-and-set to running, attempt + 1. `null`: nothing to do (taken, cancelled, gone); the hint is acked all the same. */
+  jobs_claim: {
+    request: Type.Object({ id: Id, worker: Type.String() }),
+    reply: Type.Object({
+      claim: Nullable(Type.Object({ id: Id, attempt: Type.Integer(), project: Type.String(), kind: Type.String(), spec: Type.Unknown() })),
+    }),
+  },
+  jobs_heartbeat: {
+    request: Type.Object({ ...Holder, step: Type.Integer() }),
+    reply: Type.Object({ answer: Type.Union([Type.Literal('continue'), Type.Literal('pause'), Type.Literal('stop')]) }),
+  },
+  /** Progress rows, keyed by step: repeats of a resumed attempt vanish. */
+  jobs_progress: { request: Type.Object({ ...Holder, rows: Type.Array(Type.Unknown()) }), reply: Type.Object({}) },
+  jobs_complete: { request: Type.Object({ ...Holder, result: Type.Unknown() }), reply: Type.Object({}) },
+  jobs_fail: {
+    request: Type.Object({
+      ...Holder,
+      error: Type.Object({ code: Type.String(), message: Type.String(), param: Nullable(Type.String()) }),
+      retry: Type.Boolean(),
+    }),
+    reply: Type.Object({}),
+  },
+  /** Gives the work back after a snapshot: `paused` when it was asked to pause, `queued` when the worker drains. */
+  jobs_yield: {
+    request: Type.Object({ ...Holder, reason: Type.Union([Type.Literal('paused'), Type.Literal('drained')]) }),
+    reply: Type.Object({}),
+  },
+} as const;

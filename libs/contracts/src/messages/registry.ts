@@ -1,0 +1,68 @@
+import { Type } from 'typebox';
+import { Id, Nullable, ObjectLink, Project } from './common.js';
+
+export const AdapterInfo = Type.Union([
+  Type.Object({ type: Type.Literal('full') }),
+  Type.Object({
+    type: Type.Literal('lora'),
+    rank: Type.Integer(),
+    alpha: Type.Number(),
+    dropout: Type.Number(),
+    targets: Type.Union([Type.Literal('all-linear'), Type.Array(Type.String())]),
+  }),
+]);
+
+/** What a name (base, alias, version, checkpoint) stands for just now. */
+export const ResolvedModel = Type.Object({
+  /** Canonical id: a base's name, or `ft:...`. */
+  id: Id,
+  kind: Type.Union([Type.Literal('base'), Type.Literal('version'), Type.Literal('checkpoint')]),
+  /** The root base model's name (itself for a base). */
+  base: Id,
+  project: Nullable(Project),
+  weights_sha256: Type.String(),
+  /** The root base's `weights_sha256`. */
+  base_weights_sha256: Type.String(),
+  parameters: Type.Integer(),
+  context: Type.Integer(),
+  /** Learning rates for which `learning_rate_multiplier` is 1. */
+  rates: Type.Object({ full: Type.Number(), lora: Type.Number() }),
+  default_adapter: Type.Union([Type.Literal('full'), Type.Literal('lora')]),
+  /** Hugging Face folder to load: the base's for an adapter, the tuned model's own for full tuning. Tokenizer files are always among them. */
+  files: Type.Array(ObjectLink),
+  /** PEFT folder beside it, or null. */
+  adapter: Nullable(Type.Array(ObjectLink)),
+});
+export type ResolvedModel = Type.Static<typeof ResolvedModel>;
+
+/** The immutable manifest that a finished attempt (or a checkpoint) publishes, written last. Paths are object keys below the attempt. */
+export const ArtifactManifest = Type.Object({
+  schema: Type.Literal(1),
+  kind: Type.Union([Type.Literal('version'), Type.Literal('checkpoint')]),
+  job: Id,
+  attempt: Type.Integer(),
+  step: Type.Integer(),
+  adapter: AdapterInfo,
+  weights_sha256: Type.String(),
+  files: Type.Array(Type.Object({ path: Type.String(), key: Type.String(), bytes: Type.Integer(), sha256: Type.String() })),
+  /** Hashes of files, base and settings; seed; engine build, CPU kernel class, threads; code revision; exact. */
+  lineage: Type.Record(Type.String(), Type.Unknown()),
+});
+export type ArtifactManifest = Type.Static<typeof ArtifactManifest>;
+
+export const registryRpc = {
+  'model-registry.resolve_model': { request: Type.Object({ project: Project, model: Id }), reply: ResolvedModel },
+  /** Idempotent by `id`: the same manifest again answers the same; another manifest under a taken id is an error. */
+  'model-registry.put_version': {
+    request: Type.Object({
+      project: Project,
+      id: Id,
+      base: Id,
+      parent: Id,
+      created_at: Type.Integer(),
+      manifest: ArtifactManifest,
+      manifest_sha256: Type.String(),
+    }),
+    reply: Type.Object({ id: Id, weights_sha256: Type.String() }),
+  },
+} as const;
