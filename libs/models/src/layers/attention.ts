@@ -1,4 +1,4 @@
-import { add, and, type GraphBuilder, iota, less, lessOrEqual, equal, matmul, mul, or, reshape, softmax, transpose, type Value, where } from '@tunefleet/tensor';
+import { add, and, type GraphBuilder, iota, less, lessOrEqual, equal, matmul, mul, or, reshape, softmax, type Value, where } from '@tunefleet/tensor';
 
 export interface HeadShape {
   heads: number;
@@ -21,7 +21,7 @@ export function groupedAttention({ heads, keyValueHeads, headSize }: HeadShape, 
   const keys = k.shape[2]!;
   const group = heads / keyValueHeads;
   const stacked = [batch, keyValueHeads, -1, headSize];
-  const scores = matmul(reshape(mul(q, 1 / Math.sqrt(headSize)), stacked), k, { transB: true });
+  const scores = mul(matmul(reshape(q, stacked), k, { transB: true }), 1 / Math.sqrt(headSize));
   const probabilities = softmax(add(reshape(scores, [batch, keyValueHeads, group, queries, keys]), bias));
   return reshape(matmul(reshape(probabilities, [batch, keyValueHeads, -1, keys]), v), [batch, heads, queries, headSize]);
 }

@@ -1,5 +1,5 @@
 import type { LlamaConfig } from '@tunefleet/model-formats';
-import { type GraphBuilder, reshape, type Value } from '@tunefleet/tensor';
+import { type Feed, type GraphBuilder, reshape, type Value } from '@tunefleet/tensor';
 import { arrangeRows } from '../layers/arrange-rows.js';
 import { causalBias, groupedAttention, type HeadShape } from '../layers/attention.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
@@ -50,7 +50,7 @@ export function packedInputs(builder: GraphBuilder, config: LlamaConfig): Packed
 }
 
 /** The feeds of {@link packedInputs} for packed examples. Keeps the rotary table between calls. */
-export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Record<string, Float32Array | Int32Array> {
+export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Record<string, Feed> {
   let table: RopeTable = ropeTable(config, 0);
   return (packed) => {
     if (table.positions < packed.span) table = ropeTable(config, Math.max(packed.span, 2 * table.positions));
@@ -71,13 +71,13 @@ export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Re
   };
 }
 
-function keyFeeds(packed: PackedExamples, count: number): Record<string, Int32Array> {
+function keyFeeds(packed: PackedExamples, count: number): Record<string, Feed> {
   const { slots, back } = headIndex(packed, count);
   return { key_of_slot: slots, slot_of_key: back };
 }
 
 /** Between rows [tokens * heads] and [examples, heads, span]: transposition and padding in one gather each way. */
-function headIndex({ tokenOfSlot, slotOfToken, span }: PackedExamples, heads: number): { slots: Int32Array; back: Int32Array } {
+function headIndex({ tokenOfSlot, slotOfToken, span }: PackedExamples, heads: number): { slots: Feed; back: Feed } {
   const slots = new Int32Array(tokenOfSlot.length * heads);
   for (let at = 0; at < slots.length; at++) {
     const position = at % span;
@@ -90,7 +90,7 @@ function headIndex({ tokenOfSlot, slotOfToken, span }: PackedExamples, heads: nu
     const example = Math.floor(slot / span);
     for (let head = 0; head < heads; head++) back[token * heads + head] = (example * heads + head) * span + (slot - example * span);
   });
-  return { slots, back };
+  return { slots: { data: slots, shape: [slots.length / (heads * span), heads, span] }, back };
 }
 
 /** Rows of a table [positions, width] at each token's position. */

@@ -1,6 +1,5 @@
-import type { PackedExamples } from '@tunefleet/models';
-import { packExamples } from '@tunefleet/models';
-import { type ExampleSource, type StopSignal, TrainingError } from '../spec.js';
+import { type PackedExamples, packExamples } from '@tunefleet/models';
+import { type ExampleSource, TrainingError } from '../spec.js';
 
 /** Sums over trained-on tokens of one forward (and backward) pass. */
 export interface PassSums {
@@ -27,7 +26,7 @@ export const yieldToEvents = (): Promise<void> => new Promise((resolve) => setIm
 export async function accumulate(
   source: ExampleSource,
   microBatches: readonly (readonly number[])[],
-  pass: (packed: PackedExamples, microBatch: number) => PassSums,
+  pass: (packed: PackedExamples, microBatch: number) => Promise<PassSums>,
   interrupted: () => boolean,
 ): Promise<GroupSums | null> {
   const sums: GroupSums = { loss: 0, correct: 0, weight: 0, trained: 0, tokens: 0 };
@@ -38,7 +37,7 @@ export async function accumulate(
     for (const { ids } of examples) sums.tokens += ids.length;
     const packed = packExamples(examples);
     if (!packed) continue;
-    const { loss, correct } = pass(packed, index);
+    const { loss, correct } = await pass(packed, index);
     if (!Number.isFinite(loss)) throw new TrainingError('non_finite', `the loss is ${loss} on rows ${rows.join(', ')}`, rows);
     sums.loss += loss;
     sums.correct += correct;
@@ -52,5 +51,3 @@ export async function accumulate(
 export function means({ loss, correct, weight, trained }: GroupSums): { loss: number; accuracy: number } {
   return { loss: weight === 0 ? 0 : loss / weight, accuracy: trained === 0 ? 0 : correct / trained };
 }
-
-export const wantsEnd = (signal: StopSignal): boolean => signal !== 'continue';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { engineVersion, kernelClass } from './engine.js';
 
 /** What the bits of a run depend on besides its settings (docs: "Determinism"): equal identities, equal bytes. */
 export interface EngineIdentity {
@@ -25,4 +26,9 @@ function canonicalJson(value: unknown): string {
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
+}
+
+/** Of this process. */
+export function engineIdentity(threads: number): EngineIdentity {
+  return { onnxruntime: engineVersion(), provider: 'cpu', arch: process.arch, kernel_class: kernelClass(), threads };
 }
