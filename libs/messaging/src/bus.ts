@@ -16,6 +16,8 @@ export interface BusOptions {
   /** The service's name: owner of `rpc.<name>.*` and `events.<name>.*`. */
   name: string;
   logger: Logger;
+  /** Copies that JetStream keeps of buckets and streams made over this connection; 3 on a cluster of servers. Default 1. */
+  replicas?: number | undefined;
 }
 
 export interface RequestOptions {
@@ -31,6 +33,7 @@ export type EventName = `${string}.${string}`;
 export interface Bus {
   readonly name: string;
   readonly logger: Logger;
+  readonly replicas: number;
   /** For `libs/records` and `libs/jobs` alone. */
   readonly connection: NatsConnection;
   /** Throws ApiError: the responder's own code, or `service_unavailable` when nobody answers in time. */

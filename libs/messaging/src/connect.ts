@@ -7,7 +7,7 @@ import { type Answer, checksOf, fromWireError, toWireError } from './wire.js';
 const REQUEST_TIMEOUT_MS = 5000;
 
 /** Connects, waiting as long as it takes for the server to be there. */
-export async function connect({ url, creds, name, logger }: BusOptions): Promise<Bus> {
+export async function connect({ url, creds, name, logger, replicas = 1 }: BusOptions): Promise<Bus> {
   const split = creds?.indexOf(':') ?? -1;
   if (creds !== undefined && split < 1) throw new Error('NATS_CREDS: expected user:password');
   const user = creds?.slice(0, split);
@@ -24,7 +24,7 @@ export async function connect({ url, creds, name, logger }: BusOptions): Promise
     pingInterval: 5000,
     maxPingOut: 2,
   });
-  return new NatsBus(connection, name, logger);
+  return new NatsBus(connection, name, logger, replicas);
 }
 
 class NatsBus implements Bus {
@@ -38,6 +38,7 @@ class NatsBus implements Bus {
     readonly connection: NatsConnection,
     readonly name: string,
     readonly logger: Logger,
+    readonly replicas: number,
   ) {
     void this.followStatus();
   }
