@@ -10,3 +10,4 @@ export * from './messages/jobs.js';
 export * from './messages/registry.js';
 export * from './messages/rpc.js';
 export * from './messages/trainer.js';
+export * from './bodies/models.js';
