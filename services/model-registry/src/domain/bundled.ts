@@ -50,10 +50,18 @@ export async function registerBundled(folder: string, store: ObjectStore, bases:
       id: `${BUNDLED}/${entry.name}`, project: BUNDLED, created_at: Math.floor(Date.now() / 1000), schema: 1,
       name: entry.name, files, ...described, ...settings,
     };
-    await bases.put(record);
+    await putBase(bases, record);
     logger.info({ base: entry.name, parameters: described.parameters }, 'base model registered');
   }
 }
+
+/** The record as the folder has it now; one that says the same already keeps its date. */
+async function putBase(bases: BaseRecords, record: BaseRecord): Promise<void> {
+  const { value, created } = await bases.create(record);
+  if (!created) await bases.update(record.id, (old) => (same(old, record) ? null : { ...record, created_at: value.created_at }));
+}
+
+const same = (a: BaseRecord, b: BaseRecord): boolean => JSON.stringify({ ...a, created_at: 0 }) === JSON.stringify({ ...b, created_at: 0 });
 
 /** `tunefleet.json` beside the weights: learning rates at which the multiplier is 1, and how the base is tuned by default. */
 async function readSettings(folder: string): Promise<Pick<BaseRecord, 'rates' | 'default_adapter'>> {
