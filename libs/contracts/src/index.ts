@@ -1,5 +1,6 @@
 export * from './bodies/job-settings.js';
 export * from './bodies/jobs.js';
+export * from './bodies/models.js';
 export * from './bodies/strict.js';
 export * from './errors.js';
 export * from './identity.js';
@@ -13,4 +14,3 @@ export * from './messages/jobs.js';
 export * from './messages/registry.js';
 export * from './messages/rpc.js';
 export * from './messages/trainer.js';
-export * from './bodies/models.js';

@@ -24,7 +24,11 @@ export async function buildApp({ config, logger, bus, objects, store }: Parts): 
     title: 'Tunefleet model-registry',
     config,
     logger,
-    checks: { nats: () => bus.connected(), records: () => store.bases.ready() && store.versions.ready() && store.aliases.ready(), objects: () => objects.ready() },
+    checks: {
+      nats: () => bus.connected(),
+      records: () => store.bases.ready() && store.versions.ready() && store.aliases.ready(),
+      objects: () => objects.ready(),
+    },
   });
   const results =
     (project: string): Results =>

@@ -52,7 +52,12 @@ export type GateRule = Type.Static<typeof GateRule>;
 export const PutGateBody = Type.Object({ rules: Type.Array(GateRule, { minItems: 1, maxItems: 16 }) }, { additionalProperties: false });
 export type PutGateBody = Type.Static<typeof PutGateBody>;
 
-export const GateObject = Type.Object({ object: Type.Literal('model_alias.gate'), alias: Type.String(), rules: Type.Array(GateRule), updated_at: Type.Integer() });
+export const GateObject = Type.Object({
+  object: Type.Literal('model_alias.gate'),
+  alias: Type.String(),
+  rules: Type.Array(GateRule),
+  updated_at: Type.Integer(),
+});
 
 export const AliasObject = Type.Object({
   id: Type.String(),

@@ -1,7 +1,7 @@
 import { ApiError, type GateRule } from '@tunefleet/contracts';
 import type { Store } from '../store/records.js';
 import type { AliasRecord } from '../store/schemas.js';
-import { judge, requirePassed, type Results } from './gate.js';
+import { judge, type Results, requirePassed } from './gate.js';
 import { find } from './resolve.js';
 
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -10,11 +10,18 @@ const idOf = (project: string, name: string): string => `${project}/${name}`;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 function checkName(name: string): void {
-  if (!NAME.test(name)) throw new ApiError('invalid_value', `An alias is 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit; not '${name}'.`, { param: 'name' });
+  if (!NAME.test(name))
+    throw new ApiError(
+      'invalid_value',
+      `An alias is 1 to 128 letters, digits, '.', '_' or '-', beginning with a letter or digit; not '${name}'.`,
+      { param: 'name' },
+    );
 }
 
 export const missingAlias = (name: string): ApiError =>
-  new ApiError('alias_not_found', `The alias '${name}' does not exist. GET /v1/model_aliases lists those of this project.`, { param: 'name' });
+  new ApiError('alias_not_found', `The alias '${name}' does not exist. GET /v1/model_aliases lists those of this project.`, {
+    param: 'name',
+  });
 
 export async function getAlias(store: Store, project: string, name: string): Promise<AliasRecord> {
   const found = await store.aliases.get(idOf(project, name));
@@ -48,7 +55,11 @@ export async function putAlias(store: Store, project: string, name: string, mode
   for (;;) {
     const gate = (await store.aliases.get(idOf(project, name)))?.value.gate;
     if (!gate) {
-      throw new ApiError('gate_missing', `Alias '${name}' has no gate, so '${model}' cannot be promoted. An admin key sets one: PUT /v1/model_aliases/${name}/gate {"rules": [{"eval": "eval_...", "metric": "pass_rate", "min": 0.8}]}.`, { param: 'model' });
+      throw new ApiError(
+        'gate_missing',
+        `Alias '${name}' has no gate, so '${model}' cannot be promoted. An admin key sets one: PUT /v1/model_aliases/${name}/gate {"rules": [{"eval": "eval_...", "metric": "pass_rate", "min": 0.8}]}.`,
+        { param: 'model' },
+      );
     }
     requirePassed(name, version.id, await judge(gate.rules, version.manifest.weights_sha256, base.weights_sha256, results));
     const judged = JSON.stringify(gate.rules);

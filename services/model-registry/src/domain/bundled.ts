@@ -4,9 +4,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectStore } from '@tunefleet/object-store';
 import type { Logger } from '@tunefleet/service';
-import { describeFolder } from './describe-folder.js';
 import type { BaseRecords } from '../store/records.js';
 import type { BaseRecord, StoredFile } from '../store/schemas.js';
+import { describeFolder } from './describe-folder.js';
 
 export const BUNDLED = '_bundled';
 
@@ -47,8 +47,14 @@ export async function registerBundled(folder: string, store: ObjectStore, bases:
     }
     const settings = await readSettings(path);
     const record: BaseRecord = {
-      id: `${BUNDLED}/${entry.name}`, project: BUNDLED, created_at: Math.floor(Date.now() / 1000), schema: 1,
-      name: entry.name, files, ...described, ...settings,
+      id: `${BUNDLED}/${entry.name}`,
+      project: BUNDLED,
+      created_at: Math.floor(Date.now() / 1000),
+      schema: 1,
+      name: entry.name,
+      files,
+      ...described,
+      ...settings,
     };
     await putBase(bases, record);
     logger.info({ base: entry.name, parameters: described.parameters }, 'base model registered');

@@ -21,7 +21,13 @@ export async function judge(rules: GateRule[], weights: string, baseWeights: str
     if (rule.min_gain_over_base === undefined) continue;
     const base = passRate(newest(found, baseWeights));
     const gain = tuned === null || base === null ? null : tuned - base;
-    outcomes.push({ eval: rule.eval, rule: 'min_gain_over_base', required: rule.min_gain_over_base, actual: gain, passed: gain !== null && gain >= rule.min_gain_over_base });
+    outcomes.push({
+      eval: rule.eval,
+      rule: 'min_gain_over_base',
+      required: rule.min_gain_over_base,
+      actual: gain,
+      passed: gain !== null && gain >= rule.min_gain_over_base,
+    });
   }
   return outcomes;
 }
@@ -40,4 +46,19 @@ export function requirePassed(alias: string, model: string, outcomes: RuleOutcom
     `The gate of alias '${alias}' refuses '${model}': ${outcomes.map(sentence).join('; ')}. Run the named evals on this model (and on its base where a gain is asked for) and try again.`,
     { param: 'model', detail: { rules: outcomes } },
   );
+}
+
+/** A gate on an eval that does not exist could never be passed: 404 `eval_not_found` when it is set. */
+export async function requireEvals(rules: GateRule[], results: Results): Promise<void> {
+  for (const [index, rule] of rules.entries()) {
+    try {
+      await results(rule.eval, []);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'eval_not_found') throw error;
+      throw new ApiError('eval_not_found', `No eval '${rule.eval}' in this project. GET /v1/evals lists them.`, {
+        param: `rules.${index}.eval`,
+        cause: error,
+      });
+    }
+  }
 }

@@ -9,7 +9,9 @@ export type Found = { base: BaseRecord; version: VersionRecord | null };
 const aliasId = (project: string, name: string): string => `${project}/${name}`;
 
 const missing = (model: string): ApiError =>
-  new ApiError('model_not_found', `The model '${model}' does not exist or you do not have access to it. GET /v1/models lists what does.`, { param: 'model' });
+  new ApiError('model_not_found', `The model '${model}' does not exist or you do not have access to it. GET /v1/models lists what does.`, {
+    param: 'model',
+  });
 
 async function findBase(store: Store, project: string, name: string): Promise<BaseRecord | null> {
   const own = await store.bases.get(`${project}/${name}`);
@@ -34,7 +36,12 @@ const TOKENIZER = /^(tokenizer|special_tokens_map|chat_template|config|generatio
 /** The answer to `resolve_model`: canonical id, hashes, and fresh URLs for every file that a loader needs. */
 export async function resolve(store: Store, objects: ObjectStore, project: string, name: string): Promise<ResolvedModel> {
   const { base, version } = await find(store, project, name);
-  const link = async ({ path, key, bytes, sha256 }: StoredFile): Promise<ObjectLink> => ({ path, bytes, sha256, url: await objects.sign('GET', key, LIMITS.signedUrlSeconds) });
+  const link = async ({ path, key, bytes, sha256 }: StoredFile): Promise<ObjectLink> => ({
+    path,
+    bytes,
+    sha256,
+    url: await objects.sign('GET', key, LIMITS.signedUrlSeconds),
+  });
   const links = (files: StoredFile[]): Promise<ObjectLink[]> => Promise.all(files.map(link));
   const common = {
     base: base.name,
@@ -45,12 +52,22 @@ export async function resolve(store: Store, objects: ObjectStore, project: strin
     default_adapter: base.default_adapter,
   };
   if (!version) {
-    return { ...common, id: base.name, kind: 'base', project: base.project === BUNDLED ? null : base.project, weights_sha256: base.weights_sha256, files: await links(base.files), adapter: null };
+    return {
+      ...common,
+      id: base.name,
+      kind: 'base',
+      project: base.project === BUNDLED ? null : base.project,
+      weights_sha256: base.weights_sha256,
+      files: await links(base.files),
+      adapter: null,
+    };
   }
   const { manifest } = version;
   const own = manifest.files;
   const isAdapter = manifest.adapter.type === 'lora';
-  const files = isAdapter ? base.files : [...own, ...base.files.filter((f) => TOKENIZER.test(f.path) && !own.some((o) => o.path === f.path))];
+  const files = isAdapter
+    ? base.files
+    : [...own, ...base.files.filter((f) => TOKENIZER.test(f.path) && !own.some((o) => o.path === f.path))];
   return {
     ...common,
     id: version.id,

@@ -11,12 +11,18 @@ export async function putVersion(store: Store, request: RpcRequest<'model-regist
 
 function sameManifest(existing: VersionRecord, manifest: string): VersionRecord {
   if (existing.manifest_sha256 === manifest) return existing;
-  throw new ApiError('invalid_state', `Version '${existing.id}' already exists with another manifest (${existing.manifest_sha256}, not ${manifest}).`);
+  throw new ApiError(
+    'invalid_state',
+    `Version '${existing.id}' already exists with another manifest (${existing.manifest_sha256}, not ${manifest}).`,
+  );
 }
 
 /** Delete a version and its record; refused while an alias stands for it. */
 export async function deleteVersion(store: Store, version: VersionRecord): Promise<void> {
   const alias = [...store.aliases.all()].find((a) => a.project === version.project && a.model === version.id);
-  if (alias) throw new ApiError('model_in_use', `Alias '${alias.name}' stands for '${version.id}'. Move or delete the alias first.`, { param: 'model' });
+  if (alias)
+    throw new ApiError('model_in_use', `Alias '${alias.name}' stands for '${version.id}'. Move or delete the alias first.`, {
+      param: 'model',
+    });
   await store.versions.delete(version.id);
 }

@@ -3,14 +3,23 @@ import type { Store } from '../store/records.js';
 import type { AliasRecord, BaseRecord, VersionRecord } from '../store/schemas.js';
 
 const aliasesOf = (store: Store, project: string, model: string): string[] =>
-  [...store.aliases.all()].filter((alias) => alias.project === project && alias.model === model).map((alias) => alias.name).sort();
+  [...store.aliases.all()]
+    .filter((alias) => alias.project === project && alias.model === model)
+    .map((alias) => alias.name)
+    .sort();
 
 export const baseView = (store: Store, project: string, base: BaseRecord): ModelObject => ({
   id: base.name,
   object: 'model',
   created: base.created_at,
   owned_by: base.project.startsWith('_') ? 'tunefleet' : base.project,
-  tunefleet: { kind: 'base', aliases: aliasesOf(store, project, base.name), weights_sha256: base.weights_sha256, parameters: base.parameters, context: base.context },
+  tunefleet: {
+    kind: 'base',
+    aliases: aliasesOf(store, project, base.name),
+    weights_sha256: base.weights_sha256,
+    parameters: base.parameters,
+    context: base.context,
+  },
 });
 
 export const versionView = (store: Store, version: VersionRecord): ModelObject => ({

@@ -2,8 +2,8 @@ import { ApiError, DeletedModel, ModelList, ModelObject } from '@tunefleet/contr
 import type { App } from '@tunefleet/service';
 import { Type } from 'typebox';
 import { BUNDLED } from '../domain/bundled.js';
-import { deleteVersion } from '../domain/versions.js';
 import { find } from '../domain/resolve.js';
+import { deleteVersion } from '../domain/versions.js';
 import { baseView, versionView } from '../domain/views.js';
 import type { Store } from '../store/records.js';
 
@@ -29,17 +29,31 @@ export function modelRoutes(app: App, store: Store): void {
     return { object: 'list' as const, data: all.sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1)) };
   });
 
-  app.get('/v1/models/:model', { schema: { params: Params, response: { 200: ModelObject } } }, async ({ identity: { project }, params }) => {
-    const { base, version } = await find(store, project, params.model);
-    return version ? versionView(store, version) : baseView(store, project, base);
-  });
+  app.get(
+    '/v1/models/:model',
+    { schema: { params: Params, response: { 200: ModelObject } } },
+    async ({ identity: { project }, params }) => {
+      const { base, version } = await find(store, project, params.model);
+      return version ? versionView(store, version) : baseView(store, project, base);
+    },
+  );
 
-  app.delete('/v1/models/:model', { schema: { params: Params, response: { 200: DeletedModel } } }, async ({ identity: { project }, params }) => {
-    const { base, version } = await find(store, project, params.model);
-    if (!version || version.id !== params.model) {
-      throw new ApiError('invalid_value', version ? `'${params.model}' is an alias of '${version.id}'; delete it with DELETE /v1/model_aliases/${params.model}.` : `'${base.name}' is a base model; only tuned models can be deleted.`, { param: 'model' });
-    }
-    await deleteVersion(store, version);
-    return { id: version.id, object: 'model' as const, deleted: true };
-  });
+  app.delete(
+    '/v1/models/:model',
+    { schema: { params: Params, response: { 200: DeletedModel } } },
+    async ({ identity: { project }, params }) => {
+      const { base, version } = await find(store, project, params.model);
+      if (!version || version.id !== params.model) {
+        throw new ApiError(
+          'invalid_value',
+          version
+            ? `'${params.model}' is an alias of '${version.id}'; delete it with DELETE /v1/model_aliases/${params.model}.`
+            : `'${base.name}' is a base model; only tuned models can be deleted.`,
+          { param: 'model' },
+        );
+      }
+      await deleteVersion(store, version);
+      return { id: version.id, object: 'model' as const, deleted: true };
+    },
+  );
 }

@@ -22,15 +22,21 @@ export interface Store {
 export async function openStore(bus: Bus): Promise<Store> {
   const [bases, versions, aliases] = await Promise.all([
     openRecords<BaseRecord, BaseView>(bus, {
-      bucket: BUCKET, prefix: 'base', schema: BaseRecord,
+      bucket: BUCKET,
+      prefix: 'base',
+      schema: BaseRecord,
       project: ({ id, project, created_at, name }) => ({ id, project, created_at, name }),
     }),
     openRecords<VersionRecord, VersionView>(bus, {
-      bucket: BUCKET, prefix: 'version', schema: VersionRecord,
+      bucket: BUCKET,
+      prefix: 'version',
+      schema: VersionRecord,
       project: ({ id, project, created_at, kind, base }) => ({ id, project, created_at, kind, base }),
     }),
     openRecords<AliasRecord, AliasView>(bus, {
-      bucket: BUCKET, prefix: 'alias', schema: AliasRecord,
+      bucket: BUCKET,
+      prefix: 'alias',
+      schema: AliasRecord,
       project: ({ id, project, created_at, name, model }) => ({ id, project, created_at, name, model }),
     }),
   ]);
