@@ -1,0 +1,56 @@
+import { rewriteGraph } from '../graph/rewrite.js';
+import type { Graph, Value } from '../graph/value.js';
+import { mulOp } from '../ops/arithmetic.js';
+import { type ConstantAttributes, constantOp } from '../ops/leaves.js';
+import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
+import { transposeOp } from '../ops/movement.js';
+import { apply } from '../ops/primitive.js';
+
+/** The operand of a transpose that exchanges exactly the last two axes. */
+const untransposed = (value: Value): Value | null => {
+  if (value.op !== (transposeOp as unknown)) return null;
+  const { permutation } = value.attributes as { permutation: readonly number[] };
+  const rank = permutation.length;
+  const swapped = permutation.every((axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place));
+  return rank >= 2 && swapped ? value.inputs[0]! : null;
+};
+
+const scalarConstant = (value: Value): number | null =>
+  value.op === (constantOp as unknown) && value.dtype === 'f32' && value.shape.length === 0
+    ? (value.attributes as ConstantAttributes).data[0]!
+    : null;
+
+const countUses = (graph: Graph): ReadonlyMap<Value, number> => {
+  const uses = new Map<Value, number>();
+  for (const value of [...graph.values.flatMap(({ inputs }) => inputs), ...Object.values(graph.outputs)])
+    uses.set(value, (uses.get(value) ?? 0) + 1);
+  return uses;
+};
+
+/** Transposes of the last two axes become flags of the product that reads them; a constant factor of a product becomes its alpha. */
+export const fuse = (graph: Graph): Graph => {
+  const uses = countUses(graph);
+  return rewriteGraph(graph, (value, inputs) => {
+    if (value.op === (matmulOp as unknown)) {
+      const { transA, transB, alpha } = value.attributes as MatmulAttributes;
+      const [a, b] = [untransposed(inputs[0]!), untransposed(inputs[1]!)];
+      if (!a && !b) return null;
+      return apply(matmulOp, [a ?? inputs[0]!, b ?? inputs[1]!], {
+        transA: transA !== (a !== null),
+        transB: transB !== (b !== null),
+        alpha,
+      });
+    }
+    if (value.op === (mulOp as unknown)) {
+      const place = inputs.findIndex((input) => input.op === (matmulOp as unknown));
+      const factor = place < 0 ? null : scalarConstant(inputs[1 - place]!);
+      // Only where nothing else reads the product: else it would be computed twice.
+      if (factor === null || uses.get(value.inputs[place]!) !== 1) return null;
+      const product = inputs[place]!;
+      const attributes = product.attributes as MatmulAttributes;
+      const [a, b] = product.inputs as [Value, Value];
+      return apply(matmulOp, [a, b], { ...attributes, alpha: attributes.alpha * factor });
+    }
+    return null;
+  });
+};

@@ -1,0 +1,35 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkGraph } from '../graph/checker.js';
+import { type Graph, graphOf, type Value } from '../graph/value.js';
+import { emit } from '../lowering/emit.js';
+import { fuse } from '../lowering/fuse.js';
+import { legalize, type Provider } from '../lowering/legalize.js';
+import { writeModel } from '../lowering/write-model.js';
+import { Executable } from './executable.js';
+import { createSession, type SessionSettings } from './session.js';
+
+export interface CompileOptions extends SessionSettings {
+  readonly outputs: Readonly<Record<string, Value>>;
+  /** An existing empty folder for the model's files; default: a temporary one that goes at `release`. */
+  readonly folder?: string;
+}
+
+/** The passes between a graph and its ONNX form, each checked. */
+export const lower = (graph: Graph, provider: Provider): Graph =>
+  checkGraph(legalize(checkGraph(fuse(checkGraph(graph, 'building')), 'fuse'), provider), 'legalize');
+
+/** Outputs, and the values they need, as something that runs. Inputs that no output needs are not part of it. */
+export const compile = async (options: CompileOptions): Promise<Executable> => {
+  const graph = lower(graphOf(options.outputs), options.provider ?? 'cpu');
+  const folder = options.folder ?? (await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-graph-')));
+  const discard = async (): Promise<void> => (options.folder === undefined ? rm(folder, { recursive: true, force: true }) : undefined);
+  try {
+    const session = await createSession(await writeModel(emit(graph), folder), options);
+    return new Executable(session, graph, discard);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+};
