@@ -7,7 +7,6 @@ import { test } from '@jest/globals';
  */
 export const skipUnless = (condition: boolean, reason: string): typeof test | typeof test.skip => {
   if (condition) return test;
-  // biome-ignore lint/suspicious/noSkippedTests: the one place
   const skip = test.skip;
   const named = (name: Parameters<typeof test.skip>[0], ...rest: unknown[]) =>
     Reflect.apply(skip, undefined, [`${String(name)} [skipped: ${reason}]`, ...rest]);

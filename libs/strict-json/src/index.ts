@@ -1,1 +1,10 @@
-export { JsonError, type JsonErrorCode, type JsonLimits, type JsonObject, type JsonValue, parseStrictJson } from './parser.js';
+export {
+  JsonError,
+  type JsonErrorCode,
+  type JsonLimits,
+  type JsonObject,
+  type JsonPath,
+  type JsonValue,
+  locateInJson,
+  parseStrictJson,
+} from './parser.js';

@@ -22,6 +22,9 @@ export interface JsonLimits {
   maxDepth: number;
 }
 
+/** Keys and indexes from the outermost value inwards. */
+export type JsonPath = readonly (string | number)[];
+
 const SPACE = /[ \t\n\r]*/y;
 /** Everything but control characters, the double quote and the backslash. */
 const PLAIN_STRING = /[ !#-[\]-\uffff]*/y;
@@ -40,13 +43,32 @@ export function parseStrictJson(text: string, limits: JsonLimits): JsonValue {
   return new Parser(text, limits.maxDepth).document();
 }
 
+/**
+ * Where the value at `path` begins in a text that parses, for messages about it; an absent last key gives where its object begins.
+ * Counts UTF-16 code units.
+ */
+export function locateInJson(text: string, path: JsonPath, limits: JsonLimits): number {
+  let best = 0;
+  let reached = -1;
+  const visit = (trail: JsonPath, offset: number) => {
+    if (trail.length > reached && trail.length <= path.length && trail.every((step, index) => step === path[index])) {
+      best = offset;
+      reached = trail.length;
+    }
+  };
+  new Parser(text, limits.maxDepth, visit).document();
+  return best;
+}
+
 class Parser {
   private at = 0;
   private depth = 0;
+  private readonly trail: (string | number)[] = [];
 
   constructor(
     private readonly text: string,
     private readonly maxDepth: number,
+    private readonly visit?: (trail: JsonPath, offset: number) => void,
   ) {}
 
   document(): JsonValue {
@@ -57,7 +79,16 @@ class Parser {
     return value;
   }
 
+  private child(step: string | number): JsonValue {
+    if (!this.visit) return this.value();
+    this.trail.push(step);
+    const value = this.value();
+    this.trail.pop();
+    return value;
+  }
+
   private value(): JsonValue {
+    this.visit?.(this.trail, this.at);
     switch (this.text.charCodeAt(this.at)) {
       case 0x7b:
         return this.object();
@@ -83,7 +114,7 @@ class Parser {
       this.space();
       if (!this.taken(':')) this.unexpected('`:` after a key');
       this.space();
-      define(result, key, this.value());
+      define(result, key, this.child(key));
       this.space();
       if (this.taken('}')) return this.close(result);
       if (!this.taken(',')) this.unexpected('`,` or `}` after a value');
@@ -96,7 +127,7 @@ class Parser {
     this.open();
     if (this.taken(']')) return this.close(result);
     for (;;) {
-      result.push(this.value());
+      result.push(this.child(result.length));
       this.space();
       if (this.taken(']')) return this.close(result);
       if (!this.taken(',')) this.unexpected('`,` or `]` after a value');

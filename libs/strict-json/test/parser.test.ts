@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { JsonError, parseStrictJson } from '../src/parser.js';
+import { JsonError, locateInJson, parseStrictJson } from '../src/parser.js';
 
 const parse = (text: string) => parseStrictJson(text, { maxDepth: 64 });
 
@@ -67,4 +67,13 @@ test('__proto__ is an own key and leaves the prototype alone', () => {
 
 test('sixty-four levels are allowed', () => {
   expect(() => parse('['.repeat(64) + ']'.repeat(64))).not.toThrow();
+});
+
+test('a value is located by its path, an absent key by its object', () => {
+  const text = '{"a": [1, {"b": "x"}], "c": 2}';
+  const at = (...path: (string | number)[]) => locateInJson(text, path, { maxDepth: 64 });
+  expect(text.slice(at('a', 1, 'b'), at('a', 1, 'b') + 3)).toBe('"x"');
+  expect(at('c')).toBe(text.indexOf('2'));
+  expect(at('a', 1, 'absent')).toBe(text.indexOf('{"b"'));
+  expect(at()).toBe(0);
 });

@@ -19,7 +19,7 @@ test('a graph of symbolic length runs forward and backward and agrees with its f
     const found = await executable.run(feeds);
     const expected = evaluate({ loss, dw: dw! }, feeds);
     expect(found['loss']!.data[0]).toBeCloseTo(expected['loss']!.data[0]!, 5);
-    expected['dw']!.data.forEach((element, at) => expect(found['dw']!.data[at]).toBeCloseTo(element, 5));
+    for (const [at, element] of expected['dw']!.data.entries()) expect(found['dw']!.data[at]).toBeCloseTo(element, 5);
   }
   await executable.release();
 });

@@ -42,7 +42,7 @@ export class GraphBuilder {
     const key = `${dtype}:${Object.is(number, -0) ? '-0' : number}`;
     const known = this.#scalars.get(key);
     if (known) return known;
-    const data = dtype === 'f32' ? Float32Array.of(number) : dtype === 'i32' ? Int32Array.of(number) : Uint8Array.of(number);
+    const data = dtype === 'f32' ? Float64Array.of(number) : dtype === 'i32' ? Int32Array.of(number) : Uint8Array.of(number);
     const made = this.append(constantOp, [], { dtype, shape: [], data });
     this.#scalars.set(key, made);
     return made;

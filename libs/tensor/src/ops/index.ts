@@ -1,4 +1,5 @@
 export { add, div, maximum, minimum, mul, type Operand, sub } from './arithmetic.js';
+export { attention, attentionBias } from './attention.js';
 export { cast } from './cast.js';
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, where } from './comparison.js';
 export { gather, pick, scatterAddRows } from './indexing.js';

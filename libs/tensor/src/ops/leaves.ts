@@ -37,7 +37,8 @@ export const frozenOp: Primitive<FrozenAttributes> = {
 export interface ConstantAttributes {
   readonly dtype: DType;
   readonly shape: readonly number[];
-  readonly data: ConstantData;
+  /** f32 may be held in float64, so that the evaluator knows more digits than the engine gets. */
+  readonly data: ConstantData | Float64Array;
 }
 
 export const constantOp: Primitive<ConstantAttributes> = {
@@ -48,7 +49,8 @@ export const constantOp: Primitive<ConstantAttributes> = {
     return { dtype, shape };
   },
   evaluate: (_, { data }) => Float64Array.from(data),
-  emit: (emitter, _, { attributes: { data, dtype, shape } }) => emitter.literal(data, dtype, shape),
+  emit: (emitter, _, { attributes: { data, dtype, shape } }) =>
+    emitter.literal(data instanceof Float64Array ? Float32Array.from(data) : data, dtype, shape),
 };
 
 /** 0, 1, ... up to `length`. */
