@@ -9,5 +9,8 @@ export type { Provider } from './lowering/legalize.js';
 export { writeWeightsFile } from './lowering/weights-file.js';
 export * from './ops/index.js';
 export { type CompileOptions, compile, lower } from './runtime/compile.js';
+export { type CpuKernelClass, type EngineIdentity, engineIdentity } from './runtime/engine-identity.js';
 export { Executable } from './runtime/executable.js';
+export { type MemoryFigures, memoryFigures } from './runtime/memory.js';
+export { releaseTensors } from './runtime/release-tensors.js';
 export type { SessionSettings } from './runtime/session.js';

@@ -147,11 +147,12 @@ const expectClose = (found: Numbers, expected: Numbers, tolerance: number, what:
   }
 };
 
-const exactFeeds = (fixture: Fixture): Record<string, t.Feed | t.NdArray> =>
+type Exact = Record<string, t.NdArray | t.Tensor>;
+const exactFeeds = (fixture: Fixture): Exact =>
   Object.fromEntries(
     Object.entries({ ...fixture.inputs, cotangent: { ...fixture.cotangent, dtype: 'f32' } }).map(([name, { shape, data, dtype }]) => [
       name,
-      { shape, data: dtype === 'i32' ? Int32Array.from(data) : Float64Array.from(data) },
+      dtype === 'i32' ? { shape, data: Int32Array.from(data) } : { shape, data: Float64Array.from(data) },
     ]),
   );
 
@@ -171,7 +172,7 @@ const graphOfCase = ({ inputs, gradients }: Fixture, { build, shapes = {} }: Cas
 };
 
 /** Central differences of the loss, element by element. */
-const differences = (outputs: Record<string, t.Value>, feeds: Record<string, t.Feed | t.NdArray>, name: string): number[] => {
+const differences = (outputs: Record<string, t.Value>, feeds: Exact, name: string): number[] => {
   const { shape, data } = feeds[name] as t.NdArray;
   const lossAt = (at: number, step: number): number => {
     const moved = Float64Array.from(data);
@@ -194,12 +195,8 @@ test.each(Object.keys(cases))('%s', async (name) => {
     expectClose(exact[`d ${input}`]!.data, gradient.data, 1e-10, `float64 gradient of ${input} against PyTorch`);
     if (!entry.kink) expectClose(differences(outputs, feeds, input), gradient.data, 1e-6, `finite differences of ${input}`);
   }
-  const fed = Object.fromEntries(
-    Object.entries(feeds).map(([key, { shape, data }]: [string, t.Tensor | t.NdArray]) => [
-      key,
-      { shape, data: data instanceof Float64Array ? Float32Array.from(data) : data },
-    ]),
-  ) as Record<string, t.Feed>;
+  const float32 = (data: t.NdArray['data'] | t.TensorData): t.TensorData => (data instanceof Float64Array ? Float32Array.from(data) : data);
+  const fed = Object.fromEntries(Object.entries(feeds).map(([key, { shape, data }]) => [key, { shape, data: float32(data) }]));
   for (const threads of [1, 2]) {
     const executable = await t.compile({ outputs, threads });
     const found = await executable.run(fed);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExampleSource, MetricsRow, TrainingHooks, TrainingSpec } from '../src/spec.js';
 
-const FIXTURES = join(import.meta.dirname, 'fixtures');
+const FIXTURES = join(import.meta.dirname, '../../models/test/fixtures');
 
 interface CurvePoint {
   loss: number;

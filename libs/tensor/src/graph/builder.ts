@@ -48,6 +48,11 @@ export class GraphBuilder {
     return made;
   }
 
+  /** Whether an input or weight of this name was made. */
+  declares(name: string): boolean {
+    return this.#names.has(name);
+  }
+
   /** Values made inside `build` carry `name` as a part of their scope. */
   scope<T>(name: string, build: () => T): T {
     this.#scopes.push(name);

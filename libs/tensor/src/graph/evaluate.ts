@@ -40,7 +40,7 @@ export const evaluate = (
       plain[name] = { data: Float32Array.from(feed.data), shape: feed.shape };
     } else plain[name] = feed as Feed;
   }
-  const { tensors, bindings } = bindFeeds(inputsOf(graph), plain);
+  const { tensors, bindings } = bindFeeds(inputsOf(graph), plain, (name) => graph.values.some(({ builder }) => builder.declares(name)));
   const results = new Map<Value, NdArray>();
   for (const value of graph.values) {
     const shape = resolveShape(value.shape, bindings);

@@ -24,16 +24,21 @@ const shapeOfBare = (name: string, shape: Shape, length: number): number[] => {
   const open = shape.filter((dimension) => typeof dimension === 'string');
   if (open.length !== 1) throw new Error(`feed "${name}" ${printShape(shape)}: give {data, shape}, more than one axis is open`);
   const rest = elementCount(shape.filter((dimension) => typeof dimension === 'number')) as number;
-  return shape.map((dimension) => (typeof dimension === 'number' ? dimension : rest === 0 ? 0 : length / rest));
+  if (rest === 0 || length % rest !== 0) throw new Error(`feed "${name}": ${length} elements do not fit ${printShape(shape)}`);
+  return shape.map((dimension) => (typeof dimension === 'number' ? dimension : length / rest));
 };
 
-/** Checks feeds against the inputs of a graph; returns full tensors and the values of the dimension names. */
+/**
+ * Checks feeds against the inputs of a graph; returns full tensors and the values of the dimension names. Feeds for inputs that were
+ * `declared` but are not needed for these outputs are ignored, so that one set of feeds does for several graphs.
+ */
 export const bindFeeds = (
   inputs: readonly InputAttributes[],
   feeds: Readonly<Record<string, Feed>>,
+  declared: (name: string) => boolean,
 ): { tensors: Record<string, Tensor>; bindings: Bindings } => {
   const known = new Set(inputs.map(({ name }) => name));
-  const unknown = Object.keys(feeds).find((name) => !known.has(name));
+  const unknown = Object.keys(feeds).find((name) => !known.has(name) && !declared(name));
   if (unknown !== undefined) throw new Error(`feed "${unknown}" is no input of the graph`);
   const bindings = new Map<string, number>();
   const tensors: Record<string, Tensor> = {};

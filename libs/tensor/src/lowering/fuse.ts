@@ -6,13 +6,15 @@ import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { transposeOp } from '../ops/movement.js';
 import { apply } from '../ops/primitive.js';
 
-/** The operand of a transpose that exchanges exactly the last two axes. */
-const untransposed = (value: Value): Value | null => {
-  if (value.op !== (transposeOp as unknown)) return null;
+/** What lies under transposes that exchange exactly the last two axes, and whether their number is odd. */
+const underTransposes = (value: Value): { under: Value; odd: boolean } => {
+  if (value.op !== (transposeOp as unknown)) return { under: value, odd: false };
   const { permutation } = value.attributes as { permutation: readonly number[] };
   const rank = permutation.length;
-  const swapped = permutation.every((axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place));
-  return rank >= 2 && swapped ? value.inputs[0]! : null;
+  const swapped = rank >= 2 && permutation.every((axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place));
+  if (!swapped) return { under: value, odd: false };
+  const { under, odd } = underTransposes(value.inputs[0]!);
+  return { under, odd: !odd };
 };
 
 const scalarConstant = (value: Value): number | null =>
@@ -33,13 +35,9 @@ export const fuse = (graph: Graph): Graph => {
   return rewriteGraph(graph, (value, inputs) => {
     if (value.op === (matmulOp as unknown)) {
       const { transA, transB, alpha } = value.attributes as MatmulAttributes;
-      const [a, b] = [untransposed(inputs[0]!), untransposed(inputs[1]!)];
-      if (!a && !b) return null;
-      return apply(matmulOp, [a ?? inputs[0]!, b ?? inputs[1]!], {
-        transA: transA !== (a !== null),
-        transB: transB !== (b !== null),
-        alpha,
-      });
+      const [a, b] = [underTransposes(inputs[0]!), underTransposes(inputs[1]!)];
+      if (a.under === inputs[0] && b.under === inputs[1]) return null;
+      return apply(matmulOp, [a.under, b.under], { transA: transA !== a.odd, transB: transB !== b.odd, alpha });
     }
     if (value.op === (mulOp as unknown)) {
       const place = inputs.findIndex((input) => input.op === (matmulOp as unknown));

@@ -22,12 +22,15 @@ export const lower = (graph: Graph, provider: Provider): Graph =>
 
 /** Outputs, and the values they need, as something that runs. Inputs that no output needs are not part of it. */
 export const compile = async (options: CompileOptions): Promise<Executable> => {
-  const graph = lower(graphOf(options.outputs), options.provider ?? 'cpu');
+  const source = graphOf(options.outputs);
+  const graph = lower(source, options.provider ?? 'cpu');
+  const builder = source.values[0]?.builder;
+  if (!builder) throw new Error('compile: no outputs were given');
   const folder = options.folder ?? (await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-graph-')));
   const discard = async (): Promise<void> => (options.folder === undefined ? rm(folder, { recursive: true, force: true }) : undefined);
   try {
     const session = await createSession(await writeModel(emit(graph), folder), options);
-    return new Executable(session, graph, discard);
+    return new Executable(session, graph, (name) => builder.declares(name), discard);
   } catch (error) {
     await discard();
     throw error;

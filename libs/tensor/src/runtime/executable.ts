@@ -10,12 +10,14 @@ export class Executable {
   readonly inputs: readonly InputAttributes[];
   readonly outputNames: readonly string[];
   #session: InferenceSession | null;
+  readonly #declared: (name: string) => boolean;
   readonly #discard: () => Promise<void>;
 
-  constructor(session: InferenceSession, graph: Graph, discard: () => Promise<void>) {
+  constructor(session: InferenceSession, graph: Graph, declared: (name: string) => boolean, discard: () => Promise<void>) {
     this.#session = session;
     this.inputs = inputsOf(graph);
     this.outputNames = Object.keys(graph.outputs);
+    this.#declared = declared;
     this.#discard = discard;
   }
 
@@ -25,7 +27,7 @@ export class Executable {
    */
   async run(feeds: Readonly<Record<string, Feed>>, fetch: readonly string[] = this.outputNames): Promise<Record<string, Tensor>> {
     if (!this.#session) throw new Error('this executable was released');
-    const { tensors } = bindFeeds(this.inputs, feeds);
+    const { tensors } = bindFeeds(this.inputs, feeds, this.#declared);
     const fed = Object.fromEntries(
       this.inputs.map(({ name, dtype }) => {
         const { data, shape } = tensors[name]!;

@@ -1,5 +1,6 @@
 import { InferenceSession } from 'onnxruntime-node';
 import type { Provider } from '../lowering/legalize.js';
+import { requireProvider } from './providers.js';
 
 export interface SessionSettings {
   /** Default: cpu. A provider that is not there is an error, never another provider. */
@@ -38,5 +39,7 @@ export const sessionOptions = ({
 });
 
 /** By path, so that external weights are mapped from the file and the model may be larger than 2 GiB. */
-export const createSession = async (path: string, settings: SessionSettings): Promise<InferenceSession> =>
-  InferenceSession.create(path, sessionOptions(settings));
+export const createSession = async (path: string, settings: SessionSettings): Promise<InferenceSession> => {
+  requireProvider(settings.provider ?? 'cpu');
+  return InferenceSession.create(path, sessionOptions(settings));
+};

@@ -40,9 +40,9 @@ export async function train(
   }
 }
 
-function openModel({ base, adapter, continueFrom, seed, folder }: TrainingSpec): Promise<Trainable> {
+function openModel({ base, adapter, continueFrom, seed }: TrainingSpec): Promise<Trainable> {
   if (adapter.type === 'full') return fullTuning(base);
-  return loraTuning({ base, adapter, continueFrom, seed, cache: join(folder, 'base-cache') });
+  return loraTuning({ base, adapter, continueFrom, seed });
 }
 
 class Run {
