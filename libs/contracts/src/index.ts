@@ -1,3 +1,6 @@
+export * from './bodies/job-settings.js';
+export * from './bodies/jobs.js';
+export * from './bodies/strict.js';
 export * from './errors.js';
 export * from './identity.js';
 export * from './ids.js';
