@@ -33,6 +33,20 @@ export async function find(store: Store, project: string, name: string): Promise
 
 const TOKENIZER = /^(tokenizer|special_tokens_map|chat_template|config|generation_config)/;
 
+/** The folder that a model loads: its own under full tuning (with the base's tokenizer), its parent's under an adapter. */
+async function folderOf(store: Store, base: BaseRecord, version: VersionRecord | null): Promise<StoredFile[]> {
+  if (!version) return base.files;
+  const { adapter, files } = version.manifest;
+  if (adapter.type === 'lora') return folderOf(store, base, version.parent === base.name ? null : await parentOf(store, version));
+  return [...files, ...base.files.filter((file) => TOKENIZER.test(file.path) && !files.some((own) => own.path === file.path))];
+}
+
+async function parentOf(store: Store, version: VersionRecord): Promise<VersionRecord | null> {
+  const parent = (await store.versions.get(version.parent))?.value;
+  // a parent that was a base under another name (an alias at the time) is the root base
+  return parent?.project === version.project ? parent : null;
+}
+
 /** The answer to `resolve_model`: canonical id, hashes, and fresh URLs for every file that a loader needs. */
 export async function resolve(store: Store, objects: ObjectStore, project: string, name: string): Promise<ResolvedModel> {
   const { base, version } = await find(store, project, name);
@@ -43,38 +57,14 @@ export async function resolve(store: Store, objects: ObjectStore, project: strin
     url: await objects.sign('GET', key, LIMITS.signedUrlSeconds),
   });
   const links = (files: StoredFile[]): Promise<ObjectLink[]> => Promise.all(files.map(link));
-  const common = {
-    base: base.name,
-    base_weights_sha256: base.weights_sha256,
-    parameters: base.parameters,
-    context: base.context,
-    rates: base.rates,
-    default_adapter: base.default_adapter,
-  };
+  const { rates, default_adapter, parameters, context } = base;
+  const common = { base: base.name, base_weights_sha256: base.weights_sha256, parameters, context, rates, default_adapter };
+  const files = await links(await folderOf(store, base, version));
   if (!version) {
-    return {
-      ...common,
-      id: base.name,
-      kind: 'base',
-      project: base.project === BUNDLED ? null : base.project,
-      weights_sha256: base.weights_sha256,
-      files: await links(base.files),
-      adapter: null,
-    };
+    const owner = base.project === BUNDLED ? null : base.project;
+    return { ...common, id: base.name, kind: 'base', project: owner, weights_sha256: base.weights_sha256, files, adapter: null };
   }
-  const { manifest } = version;
-  const own = manifest.files;
-  const isAdapter = manifest.adapter.type === 'lora';
-  const files = isAdapter
-    ? base.files
-    : [...own, ...base.files.filter((f) => TOKENIZER.test(f.path) && !own.some((o) => o.path === f.path))];
-  return {
-    ...common,
-    id: version.id,
-    kind: version.kind,
-    project,
-    weights_sha256: manifest.weights_sha256,
-    files: await links(files),
-    adapter: isAdapter ? await links(own) : null,
-  };
+  const { manifest, id, kind } = version;
+  const adapter = manifest.adapter.type === 'lora' ? await links(manifest.files) : null;
+  return { ...common, id, kind, project, weights_sha256: manifest.weights_sha256, files, adapter };
 }

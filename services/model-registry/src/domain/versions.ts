@@ -17,11 +17,16 @@ function sameManifest(existing: VersionRecord, manifest: string): VersionRecord 
   );
 }
 
-/** Delete a version and its record; refused while an alias stands for it. */
+/** Delete a version and its record; refused while an alias stands for it or another version was tuned from it. */
 export async function deleteVersion(store: Store, version: VersionRecord): Promise<void> {
   const alias = [...store.aliases.all()].find((a) => a.project === version.project && a.model === version.id);
   if (alias)
     throw new ApiError('model_in_use', `Alias '${alias.name}' stands for '${version.id}'. Move or delete the alias first.`, {
+      param: 'model',
+    });
+  const child = [...store.versions.all()].find((v) => v.project === version.project && v.parent === version.id);
+  if (child)
+    throw new ApiError('model_in_use', `'${child.id}' was tuned from '${version.id}' and needs its weights. Delete that one first.`, {
       param: 'model',
     });
   await store.versions.delete(version.id);

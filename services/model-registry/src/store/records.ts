@@ -5,7 +5,7 @@ import { AliasRecord, BaseRecord, VersionRecord } from './schemas.js';
 const BUCKET = 'model-registry';
 
 type BaseView = Pick<BaseRecord, 'id' | 'project' | 'created_at'> & { name: string };
-type VersionView = Pick<VersionRecord, 'id' | 'project' | 'created_at' | 'kind' | 'base'>;
+type VersionView = Pick<VersionRecord, 'id' | 'project' | 'created_at' | 'kind' | 'base' | 'parent'>;
 type AliasView = Pick<AliasRecord, 'id' | 'project' | 'created_at' | 'name' | 'model'>;
 
 export type BaseRecords = Records<BaseRecord, BaseView>;
@@ -31,7 +31,7 @@ export async function openStore(bus: Bus): Promise<Store> {
       bucket: BUCKET,
       prefix: 'version',
       schema: VersionRecord,
-      project: ({ id, project, created_at, kind, base }) => ({ id, project, created_at, kind, base }),
+      project: ({ id, project, created_at, kind, base, parent }) => ({ id, project, created_at, kind, base, parent }),
     }),
     openRecords<AliasRecord, AliasView>(bus, {
       bucket: BUCKET,
