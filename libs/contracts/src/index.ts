@@ -1,5 +1,6 @@
 export * from './bodies/job-settings.js';
 export * from './bodies/jobs.js';
+export * from './bodies/models.js';
 export * from './bodies/strict.js';
 export * from './errors.js';
 export * from './identity.js';

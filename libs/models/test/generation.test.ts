@@ -27,24 +27,27 @@ async function collect(tokens: AsyncIterable<number>): Promise<number[]> {
   return all;
 }
 
-test.each(MODELS)('logits of %s equal transformers in float64 as closely as transformers in float32, with and without cache', async (name) => {
-  const { ids, logits, transformers_float32_error } = expected[name];
-  const base = await openBaseWeights(folderOf(name));
-  const decoder = await Decoder.compile(base, { threads: 1, adapted: false });
-  const largest = Math.max(...logits.flat().map(Math.abs));
-  const bound = Math.min(2 * transformers_float32_error, 1e-4 * largest);
-  const cache = new KeyValueCache(base.config);
-  for (const [position, wanted] of logits.entries()) {
-    const cached = await decoder.step(Int32Array.of(ids[position]!), cache, null);
-    const whole = await decoder.step(Int32Array.from(ids.slice(0, position + 1)), new KeyValueCache(base.config), null);
-    for (const found of [cached, whole]) {
-      const error = Math.max(...wanted.map((logit, id) => Math.abs(logit - found[id]!)));
-      expect(error).toBeLessThan(bound);
+test.each(MODELS)(
+  'logits of %s equal transformers in float64 as closely as transformers in float32, with and without cache',
+  async (name) => {
+    const { ids, logits, transformers_float32_error } = expected[name];
+    const base = await openBaseWeights(folderOf(name));
+    const decoder = await Decoder.compile(base, { threads: 1, adapted: false });
+    const largest = Math.max(...logits.flat().map(Math.abs));
+    const bound = Math.min(2 * transformers_float32_error, 1e-4 * largest);
+    const cache = new KeyValueCache(base.config);
+    for (const [position, wanted] of logits.entries()) {
+      const cached = await decoder.step(Int32Array.of(ids[position]!), cache, null);
+      const whole = await decoder.step(Int32Array.from(ids.slice(0, position + 1)), new KeyValueCache(base.config), null);
+      for (const found of [cached, whole]) {
+        const error = Math.max(...wanted.map((logit, id) => Math.abs(logit - found[id]!)));
+        expect(error).toBeLessThan(bound);
+      }
     }
-  }
-  await decoder.release();
-  await base.release();
-});
+    await decoder.release();
+    await base.release();
+  },
+);
 
 test.each(MODELS)('greedy generation of %s gives the ids of transformers', async (name) => {
   const generator = await openGenerator({ base: folderOf(name) });
@@ -81,13 +84,21 @@ test('requests that overlap, and adapters over one base, do not disturb each oth
   const name = 'tiny-llama';
   const folder = await mkdtemp(join(tmpdir(), 'tunefleet-adapters-'));
   const initial = await readLoraFolder(folderOf(`${name}-lora`));
-  const strong = { ...initial, pairs: new Map([...initial.pairs].map(([module, pair]) => [module, { ...pair, b: pair.b.map((_, i) => ((i % 7) - 3) / 10) }])) };
+  const strong = {
+    ...initial,
+    pairs: new Map([...initial.pairs].map(([module, pair]) => [module, { ...pair, b: pair.b.map((_, i) => ((i % 7) - 3) / 10) }])),
+  };
   await writeLoraFolder(join(folder, 'strong'), strong);
   await cp(folderOf(`${name}-lora`), join(folder, 'zero'), { recursive: true });
   const generator = await openGenerator({ base: folderOf(name) });
   const { prompt, tokens } = expected[name].greedy;
   const run = (adapter: string | null) => collect(generator.generate(request(prompt, { adapter })));
-  const [plain, zero, strongOnce, strongAgain] = await Promise.all([run(null), run(join(folder, 'zero')), run(join(folder, 'strong')), run(join(folder, 'strong'))]);
+  const [plain, zero, strongOnce, strongAgain] = await Promise.all([
+    run(null),
+    run(join(folder, 'zero')),
+    run(join(folder, 'strong')),
+    run(join(folder, 'strong')),
+  ]);
   expect(plain).toEqual(tokens);
   expect(zero).toEqual(tokens);
   expect(strongOnce).not.toEqual(tokens);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import * as t from '../src/index.js';
+import { PRIMITIVES } from '../src/ops/table.js';
 
 interface Written {
   readonly shape: number[];
@@ -133,6 +134,17 @@ const cases: Record<string, Case['build'] | Case> = {
     shapes: { q: [6, 'n', 4], k: [2, 'n', 4], v: [2, 'n', 4], bias: ['n', 'n'] },
   },
 };
+
+test('every primitive has a case', () => {
+  const used = new Set(
+    Object.entries(cases).flatMap(([name, row]) => {
+      const outputs = graphOfCase(fixtures[name]!, typeof row === 'function' ? { build: row } : row);
+      return t.graphOf(outputs).values.map(({ op }) => op.name);
+    }),
+  );
+  // frozen: in weights.test.ts
+  expect(PRIMITIVES.map(({ name }) => name).filter((name) => name !== 'frozen' && !used.has(name))).toEqual([]);
+});
 
 test('every fixture has a case and every case a fixture', () => {
   expect(Object.keys(cases).sort()).toEqual(Object.keys(fixtures).sort());

@@ -77,7 +77,9 @@ export async function specOf(name: ModelName, adapter: 'full' | 'lora', changes:
 }
 
 /** Hooks that note what they are told. */
-export function recording(changes: Partial<TrainingHooks> = {}): TrainingHooks & { rows: MetricsRow[]; snapshots: string[]; checkpoints: string[] } {
+export function recording(
+  changes: Partial<TrainingHooks> = {},
+): TrainingHooks & { rows: MetricsRow[]; snapshots: string[]; checkpoints: string[] } {
   const rows: MetricsRow[] = [];
   const snapshots: string[] = [];
   const checkpoints: string[] = [];

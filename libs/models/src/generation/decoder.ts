@@ -1,12 +1,23 @@
 import type { LlamaConfig, LoraAdapter } from '@tunefleet/model-formats';
-import { compile, concat, type Executable, type Feed, gather, GraphBuilder, matmul, reshape, transpose, type Value } from '@tunefleet/tensor';
+import {
+  compile,
+  concat,
+  type Executable,
+  type Feed,
+  GraphBuilder,
+  gather,
+  matmul,
+  reshape,
+  transpose,
+  type Value,
+} from '@tunefleet/tensor';
 import { addLora } from '../adapters/lora.js';
 import type { BaseWeights } from '../base-weights.js';
 import { llamaLinears } from '../families/linears.js';
 import { llama, llamaHead } from '../families/llama.js';
 import { groupedAttention, MASKED } from '../layers/attention.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
-import { KeyValueCache } from './cache.js';
+import type { KeyValueCache } from './cache.js';
 
 /** A compiled graph that reads new tokens after cached ones; prompt and single tokens are the same graph at other sizes. */
 export class Decoder {
@@ -98,7 +109,12 @@ function stepGraph(base: BaseWeights, adapted: boolean): Record<string, Value> {
 }
 
 /** Linear modules, plain or with a LoRA adapter whose factors and scaling are inputs: one graph for any rank and targets. */
-function linears(builder: GraphBuilder, config: LlamaConfig, weight: (name: string) => Value, adapted: boolean): (module: string, x: Value) => Value {
+function linears(
+  builder: GraphBuilder,
+  config: LlamaConfig,
+  weight: (name: string) => Value,
+  adapted: boolean,
+): (module: string, x: Value) => Value {
   const plain = (module: string, x: Value): Value => matmul(x, weight(`${module}.weight`), { transB: true });
   if (!adapted) return plain;
   const scaling = builder.input('scaling', 'f32', []);

@@ -121,6 +121,7 @@ function checkPrompt({ vocabularySize, maxPositions }: LlamaConfig, ids: ArrayLi
   if (ids.length === 0) throw new RangeError('the prompt is empty');
   if (ids.length >= maxPositions) throw new RangeError(`the prompt has ${ids.length} tokens, the model reads up to ${maxPositions}`);
   for (const id of Array.from(ids)) {
-    if (!Number.isInteger(id) || id < 0 || id >= vocabularySize) throw new RangeError(`token ${id} is not in the vocabulary of ${vocabularySize}`);
+    if (!Number.isInteger(id) || id < 0 || id >= vocabularySize)
+      throw new RangeError(`token ${id} is not in the vocabulary of ${vocabularySize}`);
   }
 }

@@ -56,6 +56,13 @@ export interface TokenLogprobs extends TokenLogprob {
 export function logprobs(logits: Float32Array, id: number, top: number): TokenLogprobs {
   const largest = logits[greedy(logits)]!;
   const normalizer = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
-  const likeliest = top === 0 ? [] : [...Uint32Array.from(logits, (_, i) => i).sort((a, b) => logits[b]! - logits[a]! || a - b).subarray(0, top)];
+  const likeliest =
+    top === 0
+      ? []
+      : [
+          ...Uint32Array.from(logits, (_, i) => i)
+            .sort((a, b) => logits[b]! - logits[a]! || a - b)
+            .subarray(0, top),
+        ];
   return { id, logprob: logits[id]! - normalizer, top: likeliest.map((i) => ({ id: i, logprob: logits[i]! - normalizer })) };
 }

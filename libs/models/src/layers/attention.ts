@@ -1,4 +1,19 @@
-import { add, and, type GraphBuilder, iota, less, lessOrEqual, equal, matmul, mul, or, reshape, softmax, type Value, where } from '@tunefleet/tensor';
+import {
+  add,
+  and,
+  equal,
+  type GraphBuilder,
+  iota,
+  less,
+  lessOrEqual,
+  matmul,
+  mul,
+  or,
+  reshape,
+  softmax,
+  type Value,
+  where,
+} from '@tunefleet/tensor';
 
 export interface HeadShape {
   heads: number;

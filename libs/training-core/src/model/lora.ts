@@ -41,7 +41,7 @@ export async function loraTuning({ base, adapter, continueFrom, seed }: LoraTuni
   return {
     config,
     layout,
-    dropout: { probability: dropout, sites: dropout === 0 ? [] : modules.map(({ name, inputs }) => ({ input: maskOf(name), width: inputs })) },
+    dropout: { probability: dropout, sites: dropout === 0 ? [] : modules.map(({ name }) => maskOf(name)) },
     initialize(parameters) {
       modules.forEach((module, site) => {
         const { a, b } = start?.pairs.get(module.name) ?? initialLoraPair(module, rank, seed, site);
@@ -79,7 +79,10 @@ function continuedModules({ config, pairs }: LoraAdapter, adapter: LoraSpec, lin
   for (const [name, { inputs, outputs }] of pairs) {
     const module = linears.find((linear) => linear.name === name);
     if (module?.inputs !== inputs || module.outputs !== outputs) {
-      throw new TrainingError('invalid_spec', `the adapter to continue adapts \`${name}\` [${outputs}, ${inputs}], which the base does not have`);
+      throw new TrainingError(
+        'invalid_spec',
+        `the adapter to continue adapts \`${name}\` [${outputs}, ${inputs}], which the base does not have`,
+      );
     }
   }
   return linears.filter(({ name }) => pairs.has(name));
