@@ -1,3 +1,4 @@
+export * from './bodies/evals.js';
 export * from './bodies/chat.js';
 export * from './bodies/completion-objects.js';
 export * from './bodies/job-settings.js';
