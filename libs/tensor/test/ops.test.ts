@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import * as t from '../src/index.js';
 import { PRIMITIVES } from '../src/ops/table.js';
+import { attention } from './attention.js';
 
 interface Written {
   readonly shape: number[];
@@ -126,11 +127,11 @@ const cases: Record<string, Case['build'] | Case> = {
   'layerNorm of a batch': ({ x, w, b }) => t.layerNorm(x, w, b, 1e-5),
   rope: { build: ({ x, cos, sin }) => t.rope(x, cos, sin), shapes: { x: ['n', 2, 8], cos: ['n', 4], sin: ['n', 4] } },
   attention: {
-    build: ({ q, k, v, bias }) => t.attention(q, k, v, bias),
+    build: ({ q, k, v, bias }) => attention(q, k, v, bias),
     shapes: { q: [2, 'n', 4], k: [2, 'keys', 4], v: [2, 'keys', 4], bias: ['n', 'keys'] },
   },
   'attention grouped': {
-    build: ({ q, k, v, bias }) => t.attention(q, k, v, bias),
+    build: ({ q, k, v, bias }) => attention(q, k, v, bias),
     shapes: { q: [6, 'n', 4], k: [2, 'n', 4], v: [2, 'n', 4], bias: ['n', 'n'] },
   },
 };
