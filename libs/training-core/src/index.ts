@@ -1,5 +1,5 @@
-export { train } from './loop/train.js';
 export { type DataOrder, dataOrder, type StepRows } from './loop/order.js';
+export { train } from './loop/train.js';
 export { type AdamWSpec, type AdamWState, initAdamW, type ParameterRange, updateAdamW } from './optimizers/adamw.js';
 export { clipFactor, globalNorm } from './optimizers/clipping.js';
 export { type Schedule, type ScheduleSpec, schedule } from './schedules/schedule.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExampleSource, MetricsRow, TrainingHooks, TrainingSpec } from '../src/spec.js';
 
-const FIXTURES = join(import.meta.dirname, 'fixtures');
+const FIXTURES = join(import.meta.dirname, '../../models/test/fixtures');
 
 interface CurvePoint {
   loss: number;
@@ -77,7 +77,9 @@ export async function specOf(name: ModelName, adapter: 'full' | 'lora', changes:
 }
 
 /** Hooks that note what they are told. */
-export function recording(changes: Partial<TrainingHooks> = {}): TrainingHooks & { rows: MetricsRow[]; snapshots: string[]; checkpoints: string[] } {
+export function recording(
+  changes: Partial<TrainingHooks> = {},
+): TrainingHooks & { rows: MetricsRow[]; snapshots: string[]; checkpoints: string[] } {
   const rows: MetricsRow[] = [];
   const snapshots: string[] = [];
   const checkpoints: string[] = [];

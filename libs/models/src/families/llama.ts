@@ -27,9 +27,14 @@ export function llama(config: LlamaConfig, parts: LlamaParts, ids: Value): Value
     const last = layer === config.layers - 1;
     const keep = last ? parts.wanted : (value: Value) => value;
     x = builder.scope(`layers.${layer}`, () => {
-      const attended = builder.scope('attention', () => attentionBlock(config, parts, layer, norm(config, parts, `${module}.input_layernorm`, x), keep));
+      const attended = builder.scope('attention', () =>
+        attentionBlock(config, parts, layer, norm(config, parts, `${module}.input_layernorm`, x), keep),
+      );
       const h = add(keep(x), attended);
-      return add(h, builder.scope('mlp', () => swiglu(parts, `${module}.mlp`, norm(config, parts, `${module}.post_attention_layernorm`, h))));
+      return add(
+        h,
+        builder.scope('mlp', () => swiglu(parts, `${module}.mlp`, norm(config, parts, `${module}.post_attention_layernorm`, h))),
+      );
     });
   }
   return builder.scope('norm', () => norm(config, parts, 'model.norm', x));

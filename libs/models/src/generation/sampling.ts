@@ -47,10 +47,22 @@ export interface TokenLogprob {
   logprob: number;
 }
 
+export interface TokenLogprobs extends TokenLogprob {
+  /** the likeliest ids, likeliest first */
+  top: TokenLogprob[];
+}
+
 /** Natural logarithms of the probabilities (temperature 1) of `id` and of the `top` likeliest ids. */
-export function logprobs(logits: Float32Array, id: number, top: number): TokenLogprob & { top: TokenLogprob[] } {
+export function logprobs(logits: Float32Array, id: number, top: number): TokenLogprobs {
   const largest = logits[greedy(logits)]!;
   const normalizer = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
-  const likeliest = top === 0 ? [] : [...Uint32Array.from(logits, (_, i) => i).sort((a, b) => logits[b]! - logits[a]! || a - b).subarray(0, top)];
+  const likeliest =
+    top === 0
+      ? []
+      : [
+          ...Uint32Array.from(logits, (_, i) => i)
+            .sort((a, b) => logits[b]! - logits[a]! || a - b)
+            .subarray(0, top),
+        ];
   return { id, logprob: logits[id]! - normalizer, top: likeliest.map((i) => ({ id: i, logprob: logits[i]! - normalizer })) };
 }

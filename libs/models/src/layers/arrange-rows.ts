@@ -1,4 +1,4 @@
-import { gather, pad, type Primitive, reshape, type Value } from '@tunefleet/tensor';
+import { gather, type Primitive, pad, reshape, type Value } from '@tunefleet/tensor';
 
 /**
  * Rows of `x` [n, ...] by `index` [...], in which each row that matters occurs once; `inverse` [n] in any shape says where in index.

@@ -1,4 +1,19 @@
-import { add, and, type GraphBuilder, iota, less, lessOrEqual, equal, matmul, mul, or, reshape, softmax, type Value, where } from '@tunefleet/tensor';
+import {
+  add,
+  and,
+  equal,
+  type GraphBuilder,
+  iota,
+  less,
+  lessOrEqual,
+  matmul,
+  mul,
+  or,
+  reshape,
+  softmax,
+  type Value,
+  where,
+} from '@tunefleet/tensor';
 
 export interface HeadShape {
   heads: number;
@@ -12,7 +27,7 @@ export const MASKED = -1e30;
 
 /**
  * Attention of each query head over its key/value head. The query heads of a group are stacked as rows of one product.
- * @param q [batch, heads, queries, headSize], k and v [batch, keyValueHeads, keys, headSize]
+ * @param q [batch, heads, queries, headSize] (queries: a number or one name), k and v [batch, keyValueHeads, keys, headSize]
  * @param bias added to the scores; broadcasts to [batch, keyValueHeads, group, queries, keys]
  * @returns [batch, heads, queries, headSize]
  */
@@ -20,10 +35,10 @@ export function groupedAttention({ heads, keyValueHeads, headSize }: HeadShape, 
   const [batch, , queries] = q.shape as [number | string, number, number | string];
   const keys = k.shape[2]!;
   const group = heads / keyValueHeads;
-  const stacked = [batch, keyValueHeads, -1, headSize];
-  const scores = mul(matmul(reshape(q, stacked), k, { transB: true }), 1 / Math.sqrt(headSize));
+  const rows = `${group}*${queries}`;
+  const scores = mul(matmul(reshape(q, [batch, keyValueHeads, rows, headSize]), k, { transB: true }), 1 / Math.sqrt(headSize));
   const probabilities = softmax(add(reshape(scores, [batch, keyValueHeads, group, queries, keys]), bias));
-  return reshape(matmul(reshape(probabilities, [batch, keyValueHeads, -1, keys]), v), [batch, heads, queries, headSize]);
+  return reshape(matmul(reshape(probabilities, [batch, keyValueHeads, rows, keys]), v), [batch, heads, queries, headSize]);
 }
 
 /**

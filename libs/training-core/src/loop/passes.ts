@@ -26,7 +26,7 @@ export class Passes {
   /** Forward and backward; the gradients of the summed loss are added to `into` (written, where `first`). */
   async train(packed: PackedExamples, step: number, microBatch: number, into: Float32Array, first: boolean): Promise<PassSums> {
     this.#training ??= await this.#compile(true);
-    const masks = this.#masks(packed.ids.length, step, microBatch);
+    const masks = this.#masks(this.#training, packed, step, microBatch);
     const results = await this.#training.run({ ...this.#parameters, ...this.#feeds(packed), ...masks });
     this.#model.layout.slots.forEach((slot, index) => {
       const gradient = floats(results[gradientName(index)]!.data);
@@ -63,15 +63,18 @@ export class Passes {
   }
 
   /** Inverted dropout: a mask a site, from (seed, step, micro-batch, site) alone. */
-  #masks(tokens: number, step: number, microBatch: number): Record<string, Feed> {
+  #masks(graph: Executable, packed: PackedExamples, step: number, microBatch: number): Record<string, Feed> {
     const { probability, sites } = this.#model.dropout;
     const kept = 1 / (1 - probability);
-    return Object.fromEntries(
-      sites.map(({ input, width }, site) => {
-        const random = randomStream(this.#seed, 'dropout', step, microBatch * sites.length + site);
-        return [input, { data: Float32Array.from({ length: tokens * width }, () => (random.uniform() < probability ? 0 : kept)), shape: [tokens, width] }];
-      }),
-    );
+    const masks: Record<string, Feed> = {};
+    for (const { name, shape } of graph.inputs) {
+      const site = sites.indexOf(name);
+      if (site < 0) continue;
+      const rows = shape[0] === 'trained' ? packed.targets.length : packed.ids.length;
+      const random = randomStream(this.#seed, 'dropout', step, microBatch * sites.length + site);
+      masks[name] = Float32Array.from({ length: rows * Number(shape[1]) }, () => (random.uniform() < probability ? 0 : kept));
+    }
+    return masks;
   }
 }
 

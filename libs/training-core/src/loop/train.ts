@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkSpec } from '../check-spec.js';
 import { fullTuning } from '../model/full.js';
 import { loraTuning } from '../model/lora.js';
 import type { Trainable } from '../model/trainable.js';
@@ -9,8 +10,14 @@ import { schedule } from '../schedules/schedule.js';
 import { engineIdentity, sameEngine, settingsHash } from '../snapshot/identity.js';
 import { SNAPSHOT_SCHEMA } from '../snapshot/manifest.js';
 import { findSnapshot, pruneSnapshots, readSnapshot, type SnapshotState, writeSnapshot } from '../snapshot/snapshot.js';
-import { checkSpec } from '../check-spec.js';
-import { type ExampleSource, type MetricsRow, TrainingError, type TrainingHooks, type TrainingOutcome, type TrainingSpec } from '../spec.js';
+import {
+  type ExampleSource,
+  type MetricsRow,
+  TrainingError,
+  type TrainingHooks,
+  type TrainingOutcome,
+  type TrainingSpec,
+} from '../spec.js';
 import { accumulate, means } from './accumulate.js';
 import { type DataOrder, dataOrder } from './order.js';
 import { Passes } from './passes.js';
@@ -40,9 +47,9 @@ export async function train(
   }
 }
 
-function openModel({ base, adapter, continueFrom, seed, folder }: TrainingSpec): Promise<Trainable> {
+function openModel({ base, adapter, continueFrom, seed }: TrainingSpec): Promise<Trainable> {
   if (adapter.type === 'full') return fullTuning(base);
-  return loraTuning({ base, adapter, continueFrom, seed, cache: join(folder, 'base-cache') });
+  return loraTuning({ base, adapter, continueFrom, seed });
 }
 
 class Run {
@@ -69,7 +76,11 @@ class Run {
     this.#state = { layout, parameters: new Float32Array(layout.size), moments: initAdamW(layout.size) };
     this.#gradients = new Float32Array(layout.size);
     this.#passes = new Passes(model, this.#state.parameters, spec);
-    this.#settings = settingsHash({ ...decidingSettings(spec), rows: training.count, tensors: layout.slots.map(({ name, shape }) => [name, shape]) });
+    this.#settings = settingsHash({
+      ...decidingSettings(spec),
+      rows: training.count,
+      tensors: layout.slots.map(({ name, shape }) => [name, shape]),
+    });
   }
 
   async begin(resume: string | null): Promise<void> {

@@ -8,17 +8,12 @@ export interface WeightParts extends Pick<LlamaParts, 'weight' | 'linear'> {
   parameters: Value[];
 }
 
-/** A dropout mask that a training graph is fed: [tokens, width] of 0 and 1 / (1 - dropout). */
-export interface DropoutSite {
-  input: string;
-  width: number;
-}
-
 /** A model of which something learns: all of it, or an adapter on a frozen base. */
 export interface Trainable {
   config: LlamaConfig;
   layout: FlatLayout;
-  dropout: { probability: number; sites: readonly DropoutSite[] };
+  /** sites: names of the inputs [rows, width] that a training graph is fed masks of 0 and 1 / (1 - probability) by */
+  dropout: { probability: number; sites: readonly string[] };
   /** Fills the flat parameters with what training begins from. */
   initialize(parameters: Float32Array): Promise<void>;
   /** `training`: with the dropout masks as inputs. */

@@ -24,16 +24,17 @@ export async function writeSnapshot(parent: string, state: SnapshotState, manife
   await mkdir(folder, { recursive: true });
   const { layout, parameters, moments } = state;
   await writeSafetensors(join(folder, WEIGHTS), tensorsOf(layout, parameters));
-  await writeSafetensors(join(folder, MOMENTS), [
-    ...tensorsOf(layout, moments.first, FIRST),
-    ...tensorsOf(layout, moments.second, SECOND),
-  ]);
+  await writeSafetensors(join(folder, MOMENTS), [...tensorsOf(layout, moments.first, FIRST), ...tensorsOf(layout, moments.second, SECOND)]);
   await writeManifest(folder, { ...manifest, files: [await describeFile(folder, WEIGHTS), await describeFile(folder, MOMENTS)] });
   return folder;
 }
 
 /** Fills the state from a snapshot whose manifest was verified by {@link findSnapshot}. */
-export async function readSnapshot(folder: string, manifest: SnapshotManifest, { layout, parameters, moments }: SnapshotState): Promise<void> {
+export async function readSnapshot(
+  folder: string,
+  manifest: SnapshotManifest,
+  { layout, parameters, moments }: SnapshotState,
+): Promise<void> {
   await fill(join(folder, WEIGHTS), layout, [['', parameters]]);
   await fill(join(folder, MOMENTS), layout, [
     [FIRST, moments.first],
