@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import * as t from '../src/index.js';
+import { PRIMITIVES } from '../src/ops/table.js';
 
 interface Written {
   readonly shape: number[];
@@ -105,7 +106,7 @@ const cases: Record<string, Case['build'] | Case> = {
   concat: { build: ({ a, b }) => t.concat([a, b, a], 1), shapes: { a: [2, 'm'], b: [2, 'n'] } },
   'concat with nothing': { build: ({ a, b }) => t.concat([a, b], 0), shapes: { a: ['m', 3], b: ['n', 3] } },
   gather: ({ t: rows, i }) => t.gather(rows, i),
-  'gather repeated': { build: ({ t: rows, i }) => t.gather(rows, i), shapes: { i: ['n'] } },
+  'gather repeated': { build: ({ t: rows, i }) => t.gather(rows, i), shapes: { t: ['rows', 3], i: ['n'] } },
   'gather by a matrix': { build: ({ t: rows, i }) => t.gather(rows, i), shapes: { i: ['m', 'n'] } },
   'gather scalars': ({ t: rows, i }) => t.gather(rows, i),
   'gather nothing': { build: ({ t: rows, i }) => t.gather(rows, i), shapes: { i: ['n'] } },
@@ -133,6 +134,17 @@ const cases: Record<string, Case['build'] | Case> = {
     shapes: { q: [6, 'n', 4], k: [2, 'n', 4], v: [2, 'n', 4], bias: ['n', 'n'] },
   },
 };
+
+test('every primitive has a case', () => {
+  const used = new Set(
+    Object.entries(cases).flatMap(([name, row]) => {
+      const outputs = graphOfCase(fixtures[name]!, typeof row === 'function' ? { build: row } : row);
+      return t.graphOf(outputs).values.map(({ op }) => op.name);
+    }),
+  );
+  // frozen: in weights.test.ts
+  expect(PRIMITIVES.map(({ name }) => name).filter((name) => name !== 'frozen' && !used.has(name))).toEqual([]);
+});
 
 test('every fixture has a case and every case a fixture', () => {
   expect(Object.keys(cases).sort()).toEqual(Object.keys(fixtures).sort());

@@ -55,7 +55,7 @@ export const addDimensions = (a: Dimension, b: Dimension): Dimension => {
   return format(sum);
 };
 
-export const negateDimension = (a: Dimension): Dimension => format(new Map([...parse(a)].map(([key, c]) => [key, -c])));
+const negateDimension = (a: Dimension): Dimension => format(new Map([...parse(a)].map(([key, c]) => [key, -c])));
 
 export const subtractDimensions = (a: Dimension, b: Dimension): Dimension => addDimensions(a, negateDimension(b));
 
@@ -101,9 +101,6 @@ export const elementCount = (shape: Shape): Dimension => shape.reduce<Dimension>
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 
 export const isStatic = (shape: Shape): shape is readonly number[] => shape.every((dimension) => typeof dimension === 'number');
-
-export const dimensionNames = (dimension: Dimension): string[] =>
-  typeof dimension === 'number' ? [] : [...new Set([...parse(dimension).keys()].flatMap((key) => (key === '' ? [] : key.split('*'))))];
 
 /** The terms of a dimension: coefficient and names, the constant with no names. For lowering to arithmetic at run time. */
 export const terms = (dimension: Dimension): { coefficient: number; names: string[] }[] =>

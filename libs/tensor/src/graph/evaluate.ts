@@ -1,12 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { type FrozenAttributes, frozenOp, inputOp } from '../ops/leaves.js';
-import type { NdArray } from '../ops/primitive.js';
+import { isMadeBy, type NdArray } from '../ops/primitive.js';
 import { elementCount, resolveDimension, resolveShape } from './dimension.js';
 import { bindFeeds, type Feed, inputsOf } from './feeds.js';
 import { graphOf, type Value } from './value.js';
 
 /** Elements of a frozen weight, read from its file if need be. */
-export const readFrozen = ({ shape, source }: FrozenAttributes): Float32Array => {
+const readFrozen = ({ shape, source }: FrozenAttributes): Float32Array => {
   if ('data' in source) return source.data;
   const data = new Float32Array(elementCount(shape) as number);
   const file = openSync(source.file, 'r');
@@ -42,21 +42,15 @@ export const evaluate = (
   }
   const { tensors, bindings } = bindFeeds(inputsOf(graph), plain, (name) => graph.values.some(({ builder }) => builder.declares(name)));
   const results = new Map<Value, NdArray>();
+  const dataOf = (value: Value, shape: readonly number[]): Float64Array => {
+    if (isMadeBy(value, inputOp)) return exact.get(value.attributes.name) ?? Float64Array.from(tensors[value.attributes.name]!.data);
+    if (isMadeBy(value, frozenOp)) return Float64Array.from(readFrozen(value.attributes));
+    const inputs = value.inputs.map((input) => results.get(input)!);
+    return value.op.evaluate(inputs, value.attributes, { shape, size: (dimension) => resolveDimension(dimension, bindings) });
+  };
   for (const value of graph.values) {
     const shape = resolveShape(value.shape, bindings);
-    const leaf = value.attributes as FrozenAttributes;
-    const context = { shape, size: (dimension: number | string) => resolveDimension(dimension, bindings) };
-    const data =
-      value.op === (inputOp as unknown)
-        ? (exact.get(leaf.name) ?? Float64Array.from(tensors[leaf.name]!.data))
-        : value.op === (frozenOp as unknown)
-          ? Float64Array.from(readFrozen(leaf))
-          : value.op.evaluate(
-              value.inputs.map((input) => results.get(input)!),
-              value.attributes,
-              context,
-            );
-    results.set(value, { shape, data });
+    results.set(value, { shape, data: dataOf(value, shape) });
   }
   return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, results.get(value)!]));
 };

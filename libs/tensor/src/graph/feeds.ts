@@ -1,4 +1,5 @@
 import { type InputAttributes, inputOp } from '../ops/leaves.js';
+import { isMadeBy } from '../ops/primitive.js';
 import { type Bindings, elementCount, isStatic, printShape, resolveShape, type Shape } from './dimension.js';
 import type { DType, Graph } from './value.js';
 
@@ -14,7 +15,7 @@ export interface Tensor<Data extends TensorData = TensorData> {
 export type Feed = Tensor | TensorData;
 
 export const inputsOf = (graph: Graph): InputAttributes[] =>
-  graph.values.filter(({ op }) => op === (inputOp as unknown)).map(({ attributes }) => attributes as InputAttributes);
+  graph.values.flatMap((value) => (isMadeBy(value, inputOp) ? [value.attributes] : []));
 
 const fits = (dtype: DType, data: TensorData): boolean =>
   dtype === 'f32' ? data instanceof Float32Array : dtype === 'i32' ? data instanceof Int32Array : data instanceof Uint8Array;

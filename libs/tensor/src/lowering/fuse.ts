@@ -1,15 +1,15 @@
 import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { mulOp } from '../ops/arithmetic.js';
-import { type ConstantAttributes, constantOp } from '../ops/leaves.js';
+import { constantOp } from '../ops/leaves.js';
 import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { transposeOp } from '../ops/movement.js';
-import { apply } from '../ops/primitive.js';
+import { apply, isMadeBy } from '../ops/primitive.js';
 
 /** What lies under transposes that exchange exactly the last two axes, and whether their number is odd. */
 const underTransposes = (value: Value): { under: Value; odd: boolean } => {
-  if (value.op !== (transposeOp as unknown)) return { under: value, odd: false };
-  const { permutation } = value.attributes as { permutation: readonly number[] };
+  if (!isMadeBy(value, transposeOp)) return { under: value, odd: false };
+  const { permutation } = value.attributes;
   const rank = permutation.length;
   const swapped = rank >= 2 && permutation.every((axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place));
   if (!swapped) return { under: value, odd: false };
@@ -18,9 +18,7 @@ const underTransposes = (value: Value): { under: Value; odd: boolean } => {
 };
 
 const scalarConstant = (value: Value): number | null =>
-  value.op === (constantOp as unknown) && value.dtype === 'f32' && value.shape.length === 0
-    ? (value.attributes as ConstantAttributes).data[0]!
-    : null;
+  isMadeBy(value, constantOp) && value.dtype === 'f32' && value.shape.length === 0 ? value.attributes.data[0]! : null;
 
 const countUses = (graph: Graph): ReadonlyMap<Value, number> => {
   const uses = new Map<Value, number>();
@@ -33,14 +31,14 @@ const countUses = (graph: Graph): ReadonlyMap<Value, number> => {
 export const fuse = (graph: Graph): Graph => {
   const uses = countUses(graph);
   return rewriteGraph(graph, (value, inputs) => {
-    if (value.op === (matmulOp as unknown)) {
-      const { transA, transB, alpha } = value.attributes as MatmulAttributes;
+    if (isMadeBy(value, matmulOp)) {
+      const { transA, transB, alpha } = value.attributes;
       const [a, b] = [underTransposes(inputs[0]!), underTransposes(inputs[1]!)];
       if (a.under === inputs[0] && b.under === inputs[1]) return null;
       return apply(matmulOp, [a.under, b.under], { transA: transA !== a.odd, transB: transB !== b.odd, alpha });
     }
-    if (value.op === (mulOp as unknown)) {
-      const place = inputs.findIndex((input) => input.op === (matmulOp as unknown));
+    if (isMadeBy(value, mulOp)) {
+      const place = inputs.findIndex((input) => isMadeBy(input, matmulOp));
       const factor = place < 0 ? null : scalarConstant(inputs[1 - place]!);
       // Only where nothing else reads the product: else it would be computed twice.
       if (factor === null || uses.get(value.inputs[place]!) !== 1) return null;

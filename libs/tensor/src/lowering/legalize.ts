@@ -1,9 +1,9 @@
 import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { mul } from '../ops/arithmetic.js';
-import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
+import { matmulOp } from '../ops/matmul.js';
 import { transpose } from '../ops/movement.js';
-import { apply } from '../ops/primitive.js';
+import { apply, isMadeBy } from '../ops/primitive.js';
 
 /** ONNX Runtime's execution providers that a graph can be compiled for. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
@@ -26,15 +26,15 @@ const isUnstable = ({ shape }: Value): boolean => {
 };
 
 const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
-  if (value.op !== (matmulOp as unknown) || !isUnstable(value)) return null;
-  const { transA, transB, alpha } = value.attributes as MatmulAttributes;
+  if (!isMadeBy(value, matmulOp) || !isUnstable(value)) return null;
+  const { transA, transB, alpha } = value.attributes;
   return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
 };
 
 /** WebGPU has no FusedMatMul: transposes and the factor become values of their own. */
 const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null => {
-  if (value.op !== (matmulOp as unknown)) return null;
-  const { transA, transB, alpha } = value.attributes as MatmulAttributes;
+  if (!isMadeBy(value, matmulOp)) return null;
+  const { transA, transB, alpha } = value.attributes;
   if (!transA && !transB && alpha === 1) return null;
   const [a, b] = [transA ? swapLast(inputs[0]!) : inputs[0]!, transB ? swapLast(inputs[1]!) : inputs[1]!];
   const product = apply(matmulOp, [a, b], { transA: false, transB: false, alpha: 1 });

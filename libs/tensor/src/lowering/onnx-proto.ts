@@ -21,7 +21,7 @@ export interface OnnxInitializer {
   readonly bytes: Uint8Array | { readonly location: string; readonly offset: number; readonly length: number };
 }
 
-export interface OnnxPort {
+interface OnnxPort {
   readonly name: string;
   readonly type: number;
   readonly shape: readonly (number | string)[];

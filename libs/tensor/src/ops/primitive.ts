@@ -9,7 +9,7 @@ export interface NdArray {
 }
 
 /** What the evaluator knows besides the inputs: the output's shape in this run, and any dimension's value. */
-export interface EvaluationContext {
+interface EvaluationContext {
   readonly shape: readonly number[];
   size(dimension: Dimension): number;
 }
@@ -18,7 +18,7 @@ export interface EvaluationContext {
  * Gradient rule: from the gradient of the output to one per input, null where `wanted` is false or none flows.
  * 'none': the output does not depend smoothly on any input, gradients stop here.
  */
-export type GradientRule<A> = GradientFunction<A> | 'none';
+type GradientRule<A> = GradientFunction<A> | 'none';
 
 // Taken from a method, so that the row of a primitive with its own attributes is still a Primitive.
 type GradientFunction<A> = {
@@ -40,3 +40,7 @@ export interface Primitive<A extends Attributes = Attributes> {
 /** Applies a primitive: checks the inputs, adds one value to their graph. */
 export const apply = <A extends Attributes>(op: Primitive<A>, inputs: readonly [Value, ...Value[]], attributes: A): Value =>
   inputs[0].builder.append(op as Primitive, inputs, attributes);
+
+/** Whether a value was made by this primitive, and so has its attributes. */
+export const isMadeBy = <A extends Attributes>(value: Value, op: Primitive<A>): value is Value & { attributes: A } =>
+  value.op === (op as Primitive);

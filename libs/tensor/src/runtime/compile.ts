@@ -1,11 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkGraph } from '../graph/checker.js';
-import { type Graph, graphOf, type Value } from '../graph/value.js';
+import { graphOf, type Value } from '../graph/value.js';
 import { emit } from '../lowering/emit.js';
-import { fuse } from '../lowering/fuse.js';
-import { legalize, type Provider } from '../lowering/legalize.js';
+import { lower } from '../lowering/lower.js';
 import { writeModel } from '../lowering/write-model.js';
 import { Executable } from './executable.js';
 import { createSession, type SessionSettings } from './session.js';
@@ -15,10 +13,6 @@ export interface CompileOptions extends SessionSettings {
   /** An existing empty folder for the model's files; default: a temporary one that goes at `release`. */
   readonly folder?: string;
 }
-
-/** The passes between a graph and its ONNX form, each checked. */
-export const lower = (graph: Graph, provider: Provider): Graph =>
-  checkGraph(legalize(checkGraph(fuse(checkGraph(graph, 'building')), 'fuse'), provider), 'legalize');
 
 /** Outputs, and the values they need, as something that runs. Inputs that no output needs are not part of it. */
 export const compile = async (options: CompileOptions): Promise<Executable> => {

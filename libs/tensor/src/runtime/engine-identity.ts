@@ -33,7 +33,7 @@ export const kernelClassOf = (has: ReadonlySet<string>): CpuKernelClass => {
   return has.has('avx') ? 'avx' : 'sse';
 };
 
-export const cpuKernelClass = (): CpuKernelClass => (process.arch === 'arm64' ? 'neon' : kernelClassOf(x64Features()));
+const cpuKernelClass = (): CpuKernelClass => (process.arch === 'arm64' ? 'neon' : kernelClassOf(x64Features()));
 
 /** For lineage and snapshots: results of equal identities may be compared byte by byte. */
 export const engineIdentity = (threads: number): EngineIdentity => ({

@@ -23,7 +23,8 @@ export class Executable {
 
   /**
    * One run: fed tensors are read in place, outputs are new buffers of their own. Float outputs are Float32Array, i32 Int32Array, bool Uint8Array.
-   * Throws where a feed is missing, unknown or of another dtype or shape. `fetch`: only these outputs.
+   * Throws where a feed is missing, unknown or of another dtype or shape. `fetch`: copy out only these outputs (the
+   * whole graph runs all the same).
    */
   async run(feeds: Readonly<Record<string, Feed>>, fetch: readonly string[] = this.outputNames): Promise<Record<string, Tensor>> {
     if (!this.#session) throw new Error('this executable was released');

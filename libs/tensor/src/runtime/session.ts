@@ -14,7 +14,7 @@ export interface SessionSettings {
 }
 
 /** Measured choices: the memory pattern nearly doubles the memory of activations; without the arena a step takes four times as long. */
-export const sessionOptions = ({
+const sessionOptions = ({
   provider = 'cpu',
   threads = 1,
   spinning = false,
