@@ -1,7 +1,7 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { LIMITS } from '@tunefleet/contracts';
 import Fastify, { type FastifyInstance, type FastifyReply, type RawServerDefault } from 'fastify';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import { acceptJson } from './http/body.js';
 import { answerErrors, toApiError } from './http/errors.js';
@@ -23,6 +23,8 @@ declare module 'fastify' {
     drain(): void;
     /** Prometheus registry of this application. */
     metrics: Registry;
+    /** Routes that take a JSON body, with its schema. */
+    bodies: { method: string; url: string; schema: object }[];
   }
   interface FastifyContextConfig {
     /** Probes and the like: logged at debug. */
@@ -82,6 +84,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const draining = new AbortController();
   app.decorate('draining', draining.signal);
   app.decorate('drain', () => draining.abort());
+  app.decorate('bodies', []);
+  app.addHook('onRoute', ({ method, url, schema }) => {
+    if (schema?.body) app.bodies.push({ method: String(method), url, schema: schema.body as object });
+  });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler(options.checkResponses ?? false));
   app.addHook('onSend', async (_request, reply) => {
@@ -96,6 +102,6 @@ export async function createApp(options: AppOptions): Promise<App> {
   acceptJson(base);
   await answerOpenApi(base, options.title);
   answerHealth(base, options.checks);
-  answerMetrics(base, options.name);
+  answerMetrics(base);
   return app;
 }

@@ -2,7 +2,18 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
-const SECRET_KEYS = ['authorization', 'x-tunefleet-identity', 'cookie', 'key', 'api_key', 'apiKey', 'secret', 'secretKey', 'password', 'signingKey'];
+const SECRET_KEYS = [
+  'authorization',
+  'x-tunefleet-identity',
+  'cookie',
+  'key',
+  'api_key',
+  'apiKey',
+  'secret',
+  'secretKey',
+  'password',
+  'signingKey',
+];
 const SECRET_QUERY = /([?&](?:signature|x-amz-[a-z-]+|awsaccesskeyid|token|key)=)[^&\s"']*/gi;
 
 /** Text without what signs it: presigned URLs are bearer secrets while they live; API keys begin with `tf-` or `sk-`. */

@@ -29,10 +29,14 @@ beforeEach(async () => {
   });
   app.post('/v1/things', { schema: { body: Body } }, async (request) => request.body);
   app.post('/v1/things/:id/cancel', async (request) => ({ body: request.body ?? null }));
-  app.get('/v1/things', { schema: { querystring: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }) }) } }, async (request) => ({
-    ...listOf([{ id: 'a' }, { id: 'b' }], { limit: 1 }),
-    query: request.query,
-  }));
+  app.get(
+    '/v1/things',
+    { schema: { querystring: Type.Object({ limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }) }) } },
+    async (request) => ({
+      ...listOf([{ id: 'a' }, { id: 'b' }], { limit: 1 }),
+      query: request.query,
+    }),
+  );
   app.get('/v1/things/:id', async (request) => ({ id: (request.params as { id: string }).id, identity: request.identity }));
   app.post('/v1/admin', { config: { scope: 'admin' } }, async () => ({}));
   app.get('/v1/crash', async () => {
@@ -178,7 +182,7 @@ describe('probes, metrics, OpenAPI', () => {
   test('metrics count by route pattern', async () => {
     await app.inject({ url: '/v1/things/abc', headers: as('read') });
     const { body } = await app.inject('/metrics');
-    expect(body).toContain('tunefleet_http_requests_total{method="GET",route="/v1/things/:id",status="200",service="test"} 1');
+    expect(body).toContain('tunefleet_http_requests_total{method="GET",route="/v1/things/:id",status="200"} 1');
     expect(body).toContain('process_resident_memory_bytes');
   });
   test('the OpenAPI document shows bodies closed', async () => {

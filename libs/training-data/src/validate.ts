@@ -3,12 +3,16 @@ import type { ChatRow } from './kinds/chat.js';
 import type { CompletionRow } from './kinds/completion.js';
 import { type KindName, kindOf } from './kinds/kind.js';
 import { columnAt } from './rows/encoding.js';
-import type { Fault, FaultCode, RowFault } from './rows/fault.js';
+import { type Fault, type FaultCode, FaultLog, type RowFault } from './rows/fault.js';
 import { ROW_LIMITS } from './rows/limits.js';
 import { type RawRow, readRows } from './rows/reader.js';
 
 /** A row that holds to its format. */
-export type TrainingRow = { line: number; kind: 'chat'; row: ChatRow } | { line: number; kind: 'completion'; row: CompletionRow };
+export type TrainingRow = {
+  line: number;
+  /** The line itself, to locate a fault that is found later. */
+  text: string;
+} & ({ kind: 'chat'; row: ChatRow } | { kind: 'completion'; row: CompletionRow });
 
 export interface ValidationReport {
   /** Lines that are not blank. */
@@ -28,7 +32,6 @@ export interface ValidationOptions {
   onProgress?: (rows: number) => void;
 }
 
-const DEFAULT_MAX_FAULTS = 100;
 const PROGRESS_ROWS = 1000;
 
 /**
@@ -36,22 +39,19 @@ const PROGRESS_ROWS = 1000;
  * that can be said without a tokenizer (`special_token`, `too_many_tokens` and `template_error` are found by preparation).
  */
 export async function validate(source: AsyncIterable<Uint8Array>, options: ValidationOptions = {}): Promise<ValidationReport> {
-  const report: ValidationReport = { rows: 0, kind: null, faults: {}, data: [] };
-  const add = (fault: Fault) => {
-    report.faults[fault.code] = (report.faults[fault.code] ?? 0) + 1;
-    if (report.data.length < (options.maxFaults ?? DEFAULT_MAX_FAULTS)) report.data.push(fault);
-  };
+  const faults = new FaultLog(options.maxFaults);
+  const report: ValidationReport = { rows: 0, kind: null, faults: faults.counts, data: faults.first };
   let lastLine = 1;
   for await (const item of trainingRows(source)) {
     report.rows += 1;
     lastLine = item.line;
-    if ('fault' in item) add(item.fault);
+    if ('fault' in item) faults.add(item.fault);
     else report.kind ??= item.kind;
     if (report.rows % PROGRESS_ROWS === 0) options.onProgress?.(report.rows);
   }
-  if (report.rows === 0) add({ line: 1, column: 1, code: 'empty_file', message: 'the file has no rows' });
+  if (report.rows === 0) faults.add({ line: 1, column: 1, code: 'empty_file', message: 'the file has no rows' });
   else if (report.rows < ROW_LIMITS.minExamples && report.faults.invalid_encoding === undefined) {
-    add({
+    faults.add({
       line: lastLine,
       column: 1,
       code: 'invalid_n_examples',
@@ -76,12 +76,15 @@ function checkRow(raw: RawRow, expected: KindName | undefined): TrainingRow | { 
   const { line, text, value } = raw;
   const kind = kindOf(value);
   const fault = kind ? (otherKind(kind.name, expected) ?? kind.check(value)) : NO_KIND;
-  if (fault) {
-    const offset = locateInJson(text, fault.path, { maxDepth: ROW_LIMITS.maxDepth });
-    return { line, fault: { line, column: columnAt(text, offset), code: fault.code, message: fault.message } };
-  }
+  if (fault) return { line, fault: located(line, text, fault) };
   // The kind's check is the proof of the row's type.
-  return { line, kind: kind!.name, row: value } as unknown as TrainingRow;
+  return { line, text, kind: kind!.name, row: value } as unknown as TrainingRow;
+}
+
+/** A fault of a row with the column of the value at fault. */
+export function located(line: number, text: string, { code, path, message }: RowFault): Fault {
+  const offset = locateInJson(text, path, { maxDepth: ROW_LIMITS.maxDepth });
+  return { line, column: columnAt(text, offset), code, message };
 }
 
 const NO_KIND: RowFault = {

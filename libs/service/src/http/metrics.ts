@@ -1,20 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
-let process: Registry | undefined;
+let shared: Registry | undefined;
 /** Metrics of the process: one set however many applications it holds, begun when first asked for. */
 const processMetrics = (): Registry => {
-  if (!process) {
-    process = new Registry();
-    collectDefaultMetrics({ register: process });
+  if (!shared) {
+    shared = new Registry();
+    collectDefaultMetrics({ register: shared });
   }
-  return process;
+  return shared;
 };
 
 /** Prometheus metrics by route pattern, never by path: ids would be labels without bound. Own metrics go to `app.metrics`. */
-export function answerMetrics(app: FastifyInstance, service: string): void {
+export function answerMetrics(app: FastifyInstance): void {
   const register = new Registry();
-  register.setDefaultLabels({ service });
   const labelNames = ['method', 'route', 'status'];
   const requests = new Counter({ name: 'tunefleet_http_requests_total', help: 'Requests answered.', labelNames, registers: [register] });
   const duration = new Histogram({
@@ -32,7 +31,7 @@ export function answerMetrics(app: FastifyInstance, service: string): void {
     duration.observe(labels, reply.elapsedTime / 1000);
   });
   app.get('/metrics', { config: { public: true, internal: true }, schema: { hide: true } }, async (_request, reply) => {
-    const text = await Registry.merge([register, processMetrics()]).metrics();
-    return reply.type(register.contentType).send(text);
+    const parts = await Promise.all([register.metrics(), processMetrics().metrics()]);
+    return reply.type(register.contentType).send(parts.join('\n'));
   });
 }

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { mintId } from '@tunefleet/contracts';
 import type { FastifyInstance } from 'fastify';
-import type { IncomingMessage } from 'node:http';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
 

@@ -83,7 +83,8 @@ function checkObject(schema: Schema, value: Record<string, unknown>, path: strin
     if (Object.hasOwn(properties, key)) return properties[key];
     return patterns.find(([pattern]) => new RegExp(pattern, 'u').test(key))?.[1] ?? rest;
   };
-  for (const key of keys) if (known(key) === false) return { code: 'unknown_parameter', path: at(path, key), expected: 'no such parameter' };
+  for (const key of keys)
+    if (known(key) === false) return { code: 'unknown_parameter', path: at(path, key), expected: 'no such parameter' };
   for (const key of (schema['required'] ?? []) as string[])
     if (!Object.hasOwn(value, key) || value[key] === undefined)
       return { code: 'missing_required_parameter', path: at(path, key), expected: 'a value' };

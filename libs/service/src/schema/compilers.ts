@@ -27,7 +27,8 @@ export const serializerCompiler =
     return (data: unknown) => {
       const text = JSON.stringify(data);
       const fault = checkSchema(closed, text === undefined ? undefined : JSON.parse(text));
-      if (fault) throw new ApiError('internal_error', `answer does not match its schema: ${fault.path}: ${fault.code}, expected ${fault.expected}`);
+      if (fault)
+        throw new ApiError('internal_error', `answer does not match its schema: ${fault.path}: ${fault.code}, expected ${fault.expected}`);
       return text;
     };
   };

@@ -1,7 +1,9 @@
 import { type JsEncoding, Tokenizer } from 'tokenizers';
 import { TokenizationError } from '../errors.js';
+import type { Span } from '../template/assistant-spans.js';
 import type { ChatTemplate } from '../template/chat-template.js';
 import { chooseTemplate } from '../template/choose.js';
+import { spanOfTokens } from '../trained-tokens.js';
 import { readTokenizerFiles, type TokenizerFiles } from './files.js';
 import { utf16Offsets } from './offsets.js';
 import { addedSpecialTexts, readSpecialTokens, type SpecialTokens } from './special-tokens.js';

@@ -37,3 +37,18 @@ export interface RowFault {
   path: readonly (string | number)[];
   message: string;
 }
+
+const DEFAULT_MAX_FAULTS = 100;
+
+/** Counts all faults by code and keeps the first ones whole. */
+export class FaultLog {
+  readonly counts: Partial<Record<FaultCode, number>> = {};
+  readonly first: Fault[] = [];
+
+  constructor(private readonly max = DEFAULT_MAX_FAULTS) {}
+
+  add(fault: Fault): void {
+    this.counts[fault.code] = (this.counts[fault.code] ?? 0) + 1;
+    if (this.first.length < this.max) this.first.push(fault);
+  }
+}
