@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { LIMITS } from '@tunefleet/contracts';
-import Fastify, { type FastifyInstance, type FastifyReply, type RawServerDefault } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, LogController, type RawServerDefault } from 'fastify';
 import type { Registry } from 'prom-client';
 import { acceptJson } from './http/body.js';
 import { answerErrors, toApiError } from './http/errors.js';
@@ -61,9 +61,9 @@ export interface AppOptions {
 export async function createApp(options: AppOptions): Promise<App> {
   const app = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
     genReqId: requestIds(options.edge ?? false),
-    requestIdLogLabel: 'request_id',
+    // One line a request comes from `logRequests`.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: LIMITS.jsonBodyBytes,
     requestTimeout: (options.requestSeconds ?? 3600) * 1000,
     connectionTimeout: 0,
