@@ -24,7 +24,10 @@ export type CreateEvalBody = Type.Static<typeof CreateEvalBody>;
 export const UpdateEvalBody = strict({ name: Type.Optional(Name), metadata: Type.Optional(Metadata) });
 export type UpdateEvalBody = Type.Static<typeof UpdateEvalBody>;
 
-const FileContent = strict({ type: Type.Literal('file_content'), content: Type.Array(strict({ item: Open, sample: Type.Optional(Open) }), { minItems: 1, maxItems: 100_000 }) });
+const FileContent = strict({
+  type: Type.Literal('file_content'),
+  content: Type.Array(strict({ item: Open, sample: Type.Optional(Open) }), { minItems: 1, maxItems: 100_000 }),
+});
 const FileId = strict({ type: Type.Literal('file_id'), id: Type.String({ minLength: 1, maxLength: 128 }) });
 const StoredCompletions = strict({
   type: Type.Literal('stored_completions'),
@@ -133,7 +136,12 @@ export const OutputItem = Type.Object({
     output: Type.Array(Type.Object({ role: Type.String(), content: Type.String() })),
     finish_reason: Type.String(),
     model: Type.String(),
-    usage: Type.Object({ total_tokens: Type.Integer(), completion_tokens: Type.Integer(), prompt_tokens: Type.Integer(), cached_tokens: Type.Integer() }),
+    usage: Type.Object({
+      total_tokens: Type.Integer(),
+      completion_tokens: Type.Integer(),
+      prompt_tokens: Type.Integer(),
+      cached_tokens: Type.Integer(),
+    }),
     error: nullable(Type.Object({ code: Type.String(), message: Type.String() })),
     temperature: Type.Number(),
     max_completion_tokens: Type.Integer(),

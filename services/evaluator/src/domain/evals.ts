@@ -6,7 +6,8 @@ import { itemCheck } from './item-schema.js';
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
-export const missingEval = (id: string): ApiError => new ApiError('eval_not_found', `No eval '${id}' in this project. GET /v1/evals lists them.`, { param: 'eval_id' });
+export const missingEval = (id: string): ApiError =>
+  new ApiError('eval_not_found', `No eval '${id}' in this project. GET /v1/evals lists them.`, { param: 'eval_id' });
 
 export async function getEval(store: Store, project: string, id: string): Promise<EvalRecord> {
   const found = await store.evals.get(id);
@@ -20,7 +21,10 @@ function checkCriteria(criteria: readonly unknown[]): void {
       parseGrader(criterion, `testing_criteria.${index}`);
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
-      const code = error.code === 'invalid_template' || error.code === 'invalid_variable' || error.code === 'sample_parse_error' ? 'invalid_value' : error.code;
+      const code =
+        error.code === 'invalid_template' || error.code === 'invalid_variable' || error.code === 'sample_parse_error'
+          ? 'invalid_value'
+          : error.code;
       throw new ApiError(code, `Invalid grader: ${error.message}.`, { param: error.param, cause: error });
     }
   }
@@ -29,7 +33,10 @@ function checkCriteria(criteria: readonly unknown[]): void {
 /** Check a posted eval whole, before it is given an id. Errors: `not_supported`, `invalid_value` and their like, with params. */
 export function checkEval(body: CreateEvalBody): void {
   const { data_source_config: config } = body;
-  if (config.type !== 'custom') throw new ApiError('not_supported', `Evals on '${config.type}' are not supported yet; use a custom data source.`, { param: 'data_source_config.type' });
+  if (config.type !== 'custom')
+    throw new ApiError('not_supported', `Evals on '${config.type}' are not supported yet; use a custom data source.`, {
+      param: 'data_source_config.type',
+    });
   checkCriteria(body.testing_criteria);
   itemCheck(config.item_schema);
 }

@@ -16,8 +16,17 @@ export const criteriaOf = ({ testing_criteria }: EvalRecord): Criterion[] =>
   });
 
 /** Grade one row's answer: `pass` when every criterion passes, `error` when the row, its answer or a criterion could not be read. */
-export function grade(criteria: Criterion[], fits: ItemCheck, row: Row, sample: OutputItem['sample']): Pick<OutputItem, 'status' | 'results' | 'sample'> {
-  const errored = (code: string, message: string) => ({ status: 'error' as const, results: [], sample: { ...sample, error: sample.error ?? { code, message } } });
+export function grade(
+  criteria: Criterion[],
+  fits: ItemCheck,
+  row: Row,
+  sample: OutputItem['sample'],
+): Pick<OutputItem, 'status' | 'results' | 'sample'> {
+  const errored = (code: string, message: string) => ({
+    status: 'error' as const,
+    results: [],
+    sample: { ...sample, error: sample.error ?? { code, message } },
+  });
   if (sample.error) return errored(sample.error.code, sample.error.message);
   const misfit = fits(row.item);
   if (misfit !== null) return errored('invalid_value', `the item does not fit the eval's schema: ${misfit}`);

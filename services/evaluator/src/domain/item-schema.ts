@@ -16,6 +16,9 @@ export function itemCheck(schema: Record<string, unknown>): ItemCheck {
     const validate = ajv.compile(schema);
     return (item) => (validate(item) ? null : ajv.errorsText(validate.errors, { dataVar: 'item' }));
   } catch (cause) {
-    throw new ApiError('invalid_value', `The item schema is no JSON schema: ${(cause as Error).message}.`, { param: 'data_source_config.item_schema', cause });
+    throw new ApiError('invalid_value', `The item schema is no JSON schema: ${(cause as Error).message}.`, {
+      param: 'data_source_config.item_schema',
+      cause,
+    });
   }
 }

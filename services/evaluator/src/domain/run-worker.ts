@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError, idSuffix, type OutputItem } from '@tunefleet/contracts';
-import { type Claim, type Outcome, type WorkContext } from '@tunefleet/jobs';
+import type { Claim, Outcome, WorkContext } from '@tunefleet/jobs';
 import type { Bus } from '@tunefleet/messaging';
 import { download, type ObjectStore } from '@tunefleet/object-store';
 import type { Store } from '../store/records.js';

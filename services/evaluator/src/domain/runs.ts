@@ -6,7 +6,8 @@ import type { EvalRecord, RunRecord, Summary } from '../store/schemas.js';
 
 export const RUN_QUEUE = 'runs';
 
-export const missingRun = (id: string): ApiError => new ApiError('run_not_found', `No run '${id}' of this eval. GET /v1/evals/{eval_id}/runs lists them.`, { param: 'run_id' });
+export const missingRun = (id: string): ApiError =>
+  new ApiError('run_not_found', `No run '${id}' of this eval. GET /v1/evals/{eval_id}/runs lists them.`, { param: 'run_id' });
 
 export async function getRun(store: Store, project: string, evalId: string, id: string): Promise<RunRecord> {
   const found = await store.runs.get(id);
@@ -24,9 +25,12 @@ const NOT_BUILT = ['response_format', 'tools', 'reasoning_effort'] as const;
 
 function checkCompletions(source: Extract<CreateRunBody['data_source'], { type: 'completions' }>): void {
   const at = 'data_source';
-  if (source.model === undefined) throw new ApiError('missing_required_parameter', "Missing required parameter: 'data_source.model'.", { param: `${at}.model` });
+  if (source.model === undefined)
+    throw new ApiError('missing_required_parameter', "Missing required parameter: 'data_source.model'.", { param: `${at}.model` });
   if (source.input_messages === undefined) {
-    throw new ApiError('missing_required_parameter', "Missing required parameter: 'data_source.input_messages'.", { param: `${at}.input_messages` });
+    throw new ApiError('missing_required_parameter', "Missing required parameter: 'data_source.input_messages'.", {
+      param: `${at}.input_messages`,
+    });
   }
   for (const name of NOT_BUILT) {
     const value = source.sampling_params?.[name];
@@ -36,7 +40,9 @@ function checkCompletions(source: Extract<CreateRunBody['data_source'], { type: 
   const texts =
     source.input_messages.type === 'item_reference'
       ? [[`{{${source.input_messages.item_reference}}}`, 'item_reference'] as const]
-      : source.input_messages.template.map(({ content }, i) => [typeof content === 'string' ? content : content.text, `template.${i}.content`] as const);
+      : source.input_messages.template.map(
+          ({ content }, i) => [typeof content === 'string' ? content : content.text, `template.${i}.content`] as const,
+        );
   for (const [text, place] of texts) {
     try {
       parseTemplate(text);
@@ -48,9 +54,14 @@ function checkCompletions(source: Extract<CreateRunBody['data_source'], { type: 
 }
 
 /** What a run is made of, checked: data, model, templates. Errors: `not_supported`, `file_not_found`, `model_not_found`, `invalid_purpose`, ... */
-export async function checkRun(bus: Bus, project: string, body: CreateRunBody): Promise<Pick<RunRecord, 'source' | 'completions' | 'model'>> {
+export async function checkRun(
+  bus: Bus,
+  project: string,
+  body: CreateRunBody,
+): Promise<Pick<RunRecord, 'source' | 'completions' | 'model'>> {
   const { data_source: data } = body;
-  if (data.type === 'responses') throw new ApiError('not_supported', "Runs on 'responses' are not supported yet.", { param: 'data_source.type' });
+  if (data.type === 'responses')
+    throw new ApiError('not_supported', "Runs on 'responses' are not supported yet.", { param: 'data_source.type' });
   if (data.source.type === 'stored_completions') {
     throw new ApiError('not_supported', "Rows from 'stored_completions' are not supported yet.", { param: 'data_source.source.type' });
   }
@@ -67,15 +78,23 @@ async function checkFile(bus: Bus, project: string, id: string): Promise<void> {
   const param = 'data_source.source.id';
   try {
     const file = await bus.request('dataset.get_file', { project, id });
-    if (file.purpose !== 'evals') throw new ApiError('invalid_purpose', `File '${id}' has the purpose '${file.purpose}'; an eval run needs 'evals'.`, { param });
-    if (file.status === 'error') throw new ApiError('invalid_value', `File '${id}' is in error: ${file.fault?.message ?? 'see its status_details'}`, { param });
+    if (file.purpose !== 'evals')
+      throw new ApiError('invalid_purpose', `File '${id}' has the purpose '${file.purpose}'; an eval run needs 'evals'.`, { param });
+    if (file.status === 'error')
+      throw new ApiError('invalid_value', `File '${id}' is in error: ${file.fault?.message ?? 'see its status_details'}`, { param });
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'file_not_found') throw new ApiError('file_not_found', `No such file: '${id}'.`, { param, cause: error });
+    if (error instanceof ApiError && error.code === 'file_not_found')
+      throw new ApiError('file_not_found', `No such file: '${id}'.`, { param, cause: error });
     throw error;
   }
 }
 
-export function newRun(id: string, of: EvalRecord, body: CreateRunBody, checked: Pick<RunRecord, 'source' | 'completions' | 'model'>): Omit<RunRecord, 'work'> {
+export function newRun(
+  id: string,
+  of: EvalRecord,
+  body: CreateRunBody,
+  checked: Pick<RunRecord, 'source' | 'completions' | 'model'>,
+): Omit<RunRecord, 'work'> {
   return {
     id,
     project: of.project,

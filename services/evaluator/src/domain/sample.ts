@@ -17,11 +17,18 @@ export function messagesOf(completions: NonNullable<RunRecord['completions']>, i
   const variables: TemplateVariables = { item };
   const input = completions.input_messages;
   if (input?.type === 'template') {
-    return input.template.map(({ role, content }) => ({ role, content: renderTemplate(typeof content === 'string' ? content : content.text, variables) }));
+    return input.template.map(({ role, content }) => ({
+      role,
+      content: renderTemplate(typeof content === 'string' ? content : content.text, variables),
+    }));
   }
   const value: unknown = JSON.parse(renderTemplate(`{{${input?.item_reference ?? ''}}}`, variables));
-  const valid = Array.isArray(value) && value.every((m: Partial<Message> | null) => typeof m?.role === 'string' && typeof m.content === 'string');
-  if (!valid) throw new ApiError('invalid_value', 'The item reference is no list of messages with role and content.', { param: 'data_source.input_messages.item_reference' });
+  const valid =
+    Array.isArray(value) && value.every((m: Partial<Message> | null) => typeof m?.role === 'string' && typeof m.content === 'string');
+  if (!valid)
+    throw new ApiError('invalid_value', 'The item reference is no list of messages with role and content.', {
+      param: 'data_source.input_messages.item_reference',
+    });
   return value as Message[];
 }
 
@@ -43,7 +50,12 @@ export async function draw(bus: Bus, run: RunRecord, row: Row, signal: AbortSign
   const { completions, model, project } = run;
   if (!completions || !model) return given(row);
   const settings = { ...DEFAULTS, ...completions.sampling_params };
-  const shown = { temperature: settings.temperature, top_p: settings.top_p, seed: settings.seed, max_completion_tokens: settings.max_completion_tokens };
+  const shown = {
+    temperature: settings.temperature,
+    top_p: settings.top_p,
+    seed: settings.seed,
+    max_completion_tokens: settings.max_completion_tokens,
+  };
   let input: Message[] = [];
   try {
     input = messagesOf(completions, row.item);
@@ -52,19 +64,56 @@ export async function draw(bus: Bus, run: RunRecord, row: Row, signal: AbortSign
       () =>
         bus.request(
           'inference.complete',
-          { project, model: model.id, messages, prompt: null, max_tokens: shown.max_completion_tokens, temperature: shown.temperature, top_p: shown.top_p, seed: shown.seed, stop: [] },
+          {
+            project,
+            model: model.id,
+            messages,
+            prompt: null,
+            max_tokens: shown.max_completion_tokens,
+            temperature: shown.temperature,
+            top_p: shown.top_p,
+            seed: shown.seed,
+            stop: [],
+          },
           { timeoutMs: TIMEOUT_MS, signal },
         ),
       signal,
     );
     if (reply.weights_sha256 !== model.weights_sha256) {
-      throw new ApiError('invalid_state', `The weights of '${model.id}' changed while the run was under way; create the run again.`, { param: 'data_source.model' });
+      throw new ApiError('invalid_state', `The weights of '${model.id}' changed while the run was under way; create the run again.`, {
+        param: 'data_source.model',
+      });
     }
-    const usage = { prompt_tokens: reply.prompt_tokens, completion_tokens: reply.completion_tokens, cached_tokens: 0, total_tokens: reply.prompt_tokens + reply.completion_tokens };
-    return { input, output: [{ role: 'assistant', content: reply.text }], finish_reason: reply.finish_reason, model: model.id, usage, error: null, ...shown };
+    const usage = {
+      prompt_tokens: reply.prompt_tokens,
+      completion_tokens: reply.completion_tokens,
+      cached_tokens: 0,
+      total_tokens: reply.prompt_tokens + reply.completion_tokens,
+    };
+    return {
+      input,
+      output: [{ role: 'assistant', content: reply.text }],
+      finish_reason: reply.finish_reason,
+      model: model.id,
+      usage,
+      error: null,
+      ...shown,
+    };
   } catch (error) {
-    if (signal.aborted || (error instanceof ApiError && (error.status >= 500 || error.code === 'model_not_found' || error.code === 'invalid_state'))) throw error;
-    return { input, output: [], finish_reason: 'error', model: model.id, usage: NO_USAGE, error: { code: codeOf(error), message: (error as Error).message }, ...shown };
+    if (
+      signal.aborted ||
+      (error instanceof ApiError && (error.status >= 500 || error.code === 'model_not_found' || error.code === 'invalid_state'))
+    )
+      throw error;
+    return {
+      input,
+      output: [],
+      finish_reason: 'error',
+      model: model.id,
+      usage: NO_USAGE,
+      error: { code: codeOf(error), message: (error as Error).message },
+      ...shown,
+    };
   }
 }
 

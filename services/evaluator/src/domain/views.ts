@@ -22,7 +22,9 @@ const rowSchema = ({ item_schema, include_sample_schema }: EvalRecord): Record<s
   type: 'object',
   properties: {
     item: item_schema,
-    ...(include_sample_schema ? { sample: { type: 'object', properties: { output_text: { type: 'string' } }, required: ['output_text'] } } : {}),
+    ...(include_sample_schema
+      ? { sample: { type: 'object', properties: { output_text: { type: 'string' } }, required: ['output_text'] } }
+      : {}),
   },
   required: include_sample_schema ? ['item', 'sample'] : ['item'],
 });
@@ -55,7 +57,10 @@ export async function runView(record: RunRecord, of: EvalRecord | null, objects:
     data_source: completions ? { ...completions, source } : { type: 'jsonl', source },
     report_url: reportUrl,
     result_counts: counts,
-    per_model_usage: model && usage.invocation_count > 0 ? [{ model_name: model.id, ...usage, cached_tokens: 0, total_tokens: usage.prompt_tokens + usage.completion_tokens }] : null,
+    per_model_usage:
+      model && usage.invocation_count > 0
+        ? [{ model_name: model.id, ...usage, cached_tokens: 0, total_tokens: usage.prompt_tokens + usage.completion_tokens }]
+        : null,
     per_testing_criteria_results: done > 0 ? criteria.map((counted, i) => ({ testing_criteria: names[i] ?? String(i), ...counted })) : null,
     error: work.error ? { code: work.error.code, message: work.error.message } : null,
     metadata: record.metadata,

@@ -65,7 +65,10 @@ export class RunObjects {
   /** What was posted as `file_content`, to be answered as it was. */
   async content(): Promise<Row[]> {
     const text = await readAll(await this.rows());
-    return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Row);
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Row);
   }
 
   remove(): Promise<void> {

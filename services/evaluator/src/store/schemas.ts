@@ -22,11 +22,18 @@ export type EvalRecord = Static<typeof EvalRecord>;
 const Usage = Type.Object({ invocation_count: Type.Integer(), prompt_tokens: Type.Integer(), completion_tokens: Type.Integer() });
 
 /** What a run has come to, over the rows that are done. */
-export const Summary = Type.Object({ counts: Counts, usage: Usage, criteria: Type.Array(Type.Object({ passed: Type.Integer(), failed: Type.Integer() })) });
+export const Summary = Type.Object({
+  counts: Counts,
+  usage: Usage,
+  criteria: Type.Array(Type.Object({ passed: Type.Integer(), failed: Type.Integer() })),
+});
 export type Summary = Static<typeof Summary>;
 
 /** Where the rows come from: a file of dataset's, or what was posted (kept as an object of ours). */
-const RowSource = Type.Union([Type.Object({ type: Type.Literal('file_id'), id: Type.String() }), Type.Object({ type: Type.Literal('file_content') })]);
+const RowSource = Type.Union([
+  Type.Object({ type: Type.Literal('file_id'), id: Type.String() }),
+  Type.Object({ type: Type.Literal('file_content') }),
+]);
 
 export const RunRecord = Type.Object({
   ...Head,
