@@ -2,6 +2,7 @@ export * from './bodies/chat.js';
 export * from './bodies/completion-objects.js';
 export * from './bodies/job-settings.js';
 export * from './bodies/jobs.js';
+export * from './bodies/keys.js';
 export * from './bodies/models.js';
 export * from './bodies/strict.js';
 export * from './errors.js';
