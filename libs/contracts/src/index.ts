@@ -3,6 +3,7 @@ export * from './bodies/completion-objects.js';
 export * from './bodies/evals.js';
 export * from './bodies/job-settings.js';
 export * from './bodies/jobs.js';
+export * from './bodies/keys.js';
 export * from './bodies/models.js';
 export * from './bodies/strict.js';
 export * from './errors.js';
