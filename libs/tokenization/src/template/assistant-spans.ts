@@ -69,12 +69,30 @@ export class AssistantSpans {
   }
 
   private afterPrompt(text: string, messages: readonly TemplateMessage[], index: number, options: RenderOptions, turn: Turn): Span {
-    const prompt = index === 0 ? '' : this.render(messages.slice(0, index), { ...options, addGenerationPrompt: true });
-    if (index === 0 || !text.startsWith(prompt)) throw untraceable(`message ${index + 1} does not follow its generation prompt`);
+    if (index === 0) throw untraceable('the conversation begins with an answer that the template rewrites');
+    const start = this.promptLength(text, messages.slice(0, index), options);
     const next = messages.slice(index + 1).some(({ role }) => role !== 'tool');
-    const end = turn.endAfter(text, prompt.length) ?? (next ? undefined : text.length);
+    const end = turn.endAfter(text, start) ?? (next ? undefined : text.length);
     if (end === undefined) throw untraceable(`the end of message ${index + 1} is not found`);
-    return { start: prompt.length, end };
+    return { start, end };
+  }
+
+  /**
+   * How much of a text the messages before an answer and the generation prompt are. A prompt may go on in a way of its own (deepseek's asks for a
+   * thought): then as far as it agrees, in whole special tokens, but at least through the messages.
+   */
+  private promptLength(text: string, before: readonly TemplateMessage[], options: RenderOptions): number {
+    const prompt = this.render(before, { ...options, addGenerationPrompt: true });
+    if (text.startsWith(prompt)) return prompt.length;
+    let common = 0;
+    while (common < prompt.length && prompt[common] === text[common]) common += 1;
+    const cut = this.specialTexts
+      .map((token) => text.lastIndexOf(token, common - 1))
+      .filter((at, index) => at >= 0 && at + this.specialTexts[index]!.length > common);
+    const length = Math.min(common, ...cut);
+    if (length < this.render(before, options).length)
+      throw untraceable(`message ${before.length + 1} does not follow its generation prompt`);
+    return length;
   }
 }
 

@@ -1,5 +1,6 @@
 import { TokenizationError } from '../errors.js';
-import { Environment, Interpreter, type Program, parse, tokenize } from './jinja-library.js';
+import { Environment, type Program, parse, type SyntaxNode, tokenize, type Value } from './jinja-library.js';
+import { PythonicInterpreter } from './pythonic-interpreter.js';
 import { strftime } from './strftime.js';
 
 /** Bounds on a template, which comes from whoever made the model. */
@@ -20,12 +21,12 @@ export const TEMPLATE_LIMITS = {
 } as const;
 
 /** The interpreter with every node counted. */
-class BoundedInterpreter extends Interpreter {
+class BoundedInterpreter extends PythonicInterpreter {
   private steps = 0;
   private depth = 0;
   private readonly deadline = performance.now() + TEMPLATE_LIMITS.maxMilliseconds;
 
-  override evaluate(node: unknown, environment: unknown): { value?: unknown } {
+  override evaluate(node: SyntaxNode | undefined, environment: unknown): Value {
     this.steps += 1;
     this.depth += 1;
     if (this.depth > TEMPLATE_LIMITS.maxDepth) throw beyond(`nested deeper than ${TEMPLATE_LIMITS.maxDepth}`);

@@ -26,7 +26,7 @@ function refuseSpecialTokens(tokenizer: TextTokenizer, text: string | null, para
 /** Ids of a conversation up to where the assistant begins to speak. */
 export async function chatPrompt(tokenizer: TextTokenizer, messages: readonly ChatMessage[], tools: readonly unknown[]): Promise<number[]> {
   const shown = messages.map(toTemplate);
-  shown.forEach(({ content }, index) => refuseSpecialTokens(tokenizer, content ?? null, `messages.${index}.content`));
+  for (const [index, { content }] of shown.entries()) refuseSpecialTokens(tokenizer, content ?? null, `messages.${index}.content`);
   try {
     const text = tokenizer.chatTemplate.render(shown, { addGenerationPrompt: true, ...(tools.length > 0 ? { tools } : {}) });
     return (await tokenizer.encode(text)).ids;
