@@ -100,6 +100,7 @@ test('requests reach the service they name and nobody else can answer for it', a
   const loop = (async () => {
     for await (const message of answering) message.respond(encode('signed'));
   })();
+  await as('trainer').flush(); // else a request may overtake the subscription
   for (const user of ['dataset', 'trainer-pod']) {
     expect((await as(user).request('rpc.trainer.sign', encode('{}'), { timeout: 2000 })).string()).toBe('signed');
   }
