@@ -21,10 +21,10 @@ const MOST_FAILURES = 5; // ends of one process before the first readiness
 const POLL_MS = 50;
 const UPKEEP_MS = 10_000; // log sizes and stale pid files
 
-// How long each phase may take before what is left of it is killed: 20 s in all.
-const PATIENCE = { gateway: 3000, pod: 10_000, service: 5000, nats: 2000 };
+// How long each phase may take before what is left of it is killed. A pod ends its step, then writes and uploads a snapshot.
+const PATIENCE = { gateway: 3000, pod: 15_000, service: 5000, nats: 2000 };
 
-/** Waits until every process is ready; undefined-safe against `stop`. Throws LaunchError that names who is not, and why. */
+/** Waits until every process is ready, or `stop`. Throws LaunchError that names who is not, and why. */
 const allReady = async (processes: readonly Supervised[], config: Config, stop: AbortSignal): Promise<void> => {
   const deadline = Date.now() + START_MS;
   const waiting = new Set(processes);
