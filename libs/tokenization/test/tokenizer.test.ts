@@ -44,7 +44,7 @@ test('every text comes back, and streamed in any cut it is the same', async () =
   const tokenizer = await tiny();
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary' }), async (text) => {
-      fc.pre(text.isWellFormed());
+      fc.pre(Buffer.from(text).toString() === text);
       const { ids } = await tokenizer.encode(text);
       expect(await tokenizer.decode(ids)).toBe(text);
       const stream = tokenizer.stream();

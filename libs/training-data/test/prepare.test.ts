@@ -145,7 +145,7 @@ test('what a template refuses is a fault of the row', async () => {
     ],
   });
   const result = await prepare(lines([row]), tokenizer, settings, sink(folder));
-  expect(result).toMatchObject({ faults: { template_error: 1 } });
+  expect(result).toMatchObject({ faults: { invalid_row: 1 } });
 });
 
 describe('shards', () => {

@@ -25,7 +25,7 @@ export interface RenderedRow {
 
 /**
  * A chat row by the model's template, trained on the answers of weight 1; a completion row as its prompt and completion between beginning and end of
- * text, trained on the completion and the end. Or the row's fault: `special_token`, `template_error`.
+ * text, trained on the completion and the end. Or the row's fault: `special_token`; `invalid_row` where the template refuses it.
  */
 export function renderRow(item: TrainingRow, tokenizer: TextTokenizer, date: Date | undefined): RenderedRow | RowFault {
   const special = findSpecialToken(item.row as unknown as JsonValue, [], tokenizer);
@@ -76,7 +76,7 @@ function renderChat(row: ChatRow, tokenizer: TextTokenizer, date: Date | undefin
     rendered = tokenizer.chatTemplate.renderWithSpans(row.messages, options);
   } catch (error) {
     if (!(error instanceof TokenizationError)) throw error;
-    return { code: 'template_error', path: ['messages'], message: error.message };
+    return { code: 'invalid_row', path: ['messages'], message: error.message };
   }
   const weights = row.messages.flatMap(({ role, weight }) => (role === 'assistant' ? [weight ?? 1] : []));
   return { ...rendered, weights, before: [], after: [] };
