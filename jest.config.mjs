@@ -1,4 +1,7 @@
-// Unit tests are *.test.ts beside a package's src; *.integration.test.ts start real servers and run one after another.
+import { existsSync } from 'node:fs';
+
+// Unit tests are *.test.ts beside a package's src; *.integration.test.ts start real servers and run one after another;
+// *.webgpu.test.ts need an adapter. A test file never depends on another.
 const common = {
   testEnvironment: '<rootDir>/tools/jest/environment.mjs',
   transform: {
@@ -10,27 +13,37 @@ const common = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/.*/dist/package.json'],
-  roots: [
-    '<rootDir>/libs',
-    '<rootDir>/services',
-    '<rootDir>/deploy',
-    '<rootDir>/bench',
-    '<rootDir>/base-models',
-    '<rootDir>/tools',
-    '<rootDir>/k8s',
-    '<rootDir>/docker',
-  ],
 };
+
+// Folders that appear as the parts do: jest refuses a root that is not there.
+const packages = ['libs', 'services', 'deploy', 'bench', 'base-models', 'tools', 'k8s', 'docker', 'quickstart']
+  .filter((folder) => existsSync(new URL(folder, import.meta.url)))
+  .map((folder) => `<rootDir>/${folder}`);
+
+// The acceptance suite's own set-up starts one fleet for all its files.
+const harness = existsSync(new URL('acceptance/harness/global-setup.mjs', import.meta.url))
+  ? { globalSetup: '<rootDir>/acceptance/harness/global-setup.mjs', globalTeardown: '<rootDir>/acceptance/harness/global-teardown.mjs' }
+  : {};
 
 export default {
   projects: [
     {
       ...common,
+      roots: packages,
       displayName: 'unit',
       testMatch: ['**/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '\\.integration\\.test\\.ts$'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.(integration|webgpu)\\.test\\.ts$'],
+      testTimeout: 30_000,
     },
-    { ...common, displayName: 'integration', testMatch: ['**/test/**/*.integration.test.ts'] },
-    { ...common, displayName: 'acceptance', roots: ['<rootDir>/acceptance'], testMatch: ['**/*.test.ts'] },
+    { ...common, roots: packages, displayName: 'integration', testMatch: ['**/test/**/*.integration.test.ts'], testTimeout: 120_000 },
+    { ...common, roots: packages, displayName: 'webgpu', testMatch: ['**/test/**/*.webgpu.test.ts'], testTimeout: 120_000 },
+    {
+      ...common,
+      ...harness,
+      roots: ['<rootDir>/acceptance'],
+      displayName: 'acceptance',
+      testMatch: ['**/*.test.ts'],
+      testTimeout: 180_000,
+    },
   ],
 };

@@ -4,6 +4,8 @@ export const LIMITS = {
   rowBytes: 4 * 1024 * 1024,
   rowDepth: 64,
   rowMessages: 2048,
+  /** Nesting of a JSON body. */
+  bodyDepth: 64,
   minExamples: 10,
   jsonBodyBytes: 1024 * 1024,
   chatBodyBytes: 20 * 1024 * 1024,

@@ -1,1 +1,3 @@
-export {};
+export type { Bus, BusOptions, EventName, Logger, RequestOptions } from './bus.js';
+export { connect } from './connect.js';
+export { currentContext, type RequestContext, withContext } from './context.js';

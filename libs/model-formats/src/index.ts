@@ -1,1 +1,15 @@
-export {};
+export { type ModelFormatCode, ModelFormatError } from './errors.js';
+export { type LlamaFolder, openLlamaFolder, writeLlamaFolder } from './hugging-face/folder.js';
+export { readJsonObject } from './hugging-face/json-file.js';
+export { type LlamaConfig, llamaConfigJson, parseLlamaConfig } from './hugging-face/llama-config.js';
+export { checkLlamaTensors, llamaTensorShapes } from './hugging-face/llama-tensors.js';
+export { openWeights } from './hugging-face/weights.js';
+export { type LoraConfig, loraConfigJson, parseLoraConfig } from './peft/adapter-config.js';
+export { type LoraAdapter, type LoraPair, loraTensorNames, loraTensors, readLoraFolder, writeLoraFolder } from './peft/adapter-folder.js';
+export { byteLength, type Dtype, elementCount } from './safetensors/dtype.js';
+export { type FloatDtype, isFloatDtype, toFloat32 } from './safetensors/float.js';
+export type { TensorInfo } from './safetensors/header.js';
+export { openSafetensors, SafetensorsFile, type Tensor, type TensorReader } from './safetensors/reader.js';
+export { bytesSource, fileSource, type RangeSource } from './safetensors/source.js';
+export { float32Tensor, safetensorsLayout, serializeSafetensors, type TensorShape, writeSafetensors } from './safetensors/writer.js';
+export { weightsSha256, weightsSha256Of } from './weights-hash.js';

@@ -1,1 +1,14 @@
-export {};
+export { type App, type AppOptions, createApp } from './app.js';
+export { BaseConfig, readConfig } from './config.js';
+export { toApiError } from './http/errors.js';
+export type { Checks } from './http/health.js';
+export type { Authenticate } from './http/identity.js';
+export { REQUEST_ID_HEADER } from './http/request-log.js';
+export { type List, ListSchema, listOf } from './lists.js';
+export { createLogger, type Logger, redactText } from './logger.js';
+export { type OnceRequest, onceRequest } from './once.js';
+export { type Phase, type RunOptions, runService } from './run.js';
+export { checkSchema, type Fault as SchemaFault } from './schema/check.js';
+export { closeSchema } from './schema/close.js';
+export { faultError } from './schema/faults.js';
+export { type SignedStore, signedObjects } from './signed-objects.js';

@@ -1,1 +1,17 @@
-export {};
+export { gradients } from './autodiff/gradients.js';
+export { type ConstantData, GraphBuilder } from './graph/builder.js';
+export type { Bindings, Dimension, Shape } from './graph/dimension.js';
+export { evaluate } from './graph/evaluate.js';
+export type { Feed, Tensor, TensorData } from './graph/feeds.js';
+export { printGraph } from './graph/printer.js';
+export { type DType, type FrozenSource, type Graph, graphOf, type Value } from './graph/value.js';
+export type { Provider } from './lowering/legalize.js';
+export { lower } from './lowering/lower.js';
+export { writeWeightsFile } from './lowering/weights-file.js';
+export * from './ops/index.js';
+export { type CompileOptions, compile } from './runtime/compile.js';
+export { type CpuKernelClass, type EngineIdentity, engineIdentity } from './runtime/engine-identity.js';
+export { Executable } from './runtime/executable.js';
+export { type MemoryFigures, memoryFigures } from './runtime/memory.js';
+export { releaseTensors } from './runtime/release-tensors.js';
+export type { SessionSettings } from './runtime/session.js';

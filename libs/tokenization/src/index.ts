@@ -1,1 +1,10 @@
-export {};
+export { type TokenizationCode, TokenizationError } from './errors.js';
+export type { Span } from './template/assistant-spans.js';
+export { TEMPLATE_LIMITS } from './template/bounded-jinja.js';
+export { ChatTemplate, DEFAULT_DATE, type RenderedChat, type RenderOptions } from './template/chat-template.js';
+export { DEFAULT_TEMPLATE } from './template/choose.js';
+export type { TemplateMessage } from './template/messages.js';
+export type { TokenizerFiles } from './tokenizer/files.js';
+export type { SpecialToken, SpecialTokens } from './tokenizer/special-tokens.js';
+export type { TextStream } from './tokenizer/text-stream.js';
+export { type Encoded, type EncodeOptions, TextTokenizer } from './tokenizer/text-tokenizer.js';

@@ -1,1 +1,19 @@
-export {};
+export { type EngineIdentity, engineIdentity } from '@tunefleet/tensor';
+export { type DataOrder, dataOrder, type StepRows } from './loop/order.js';
+export { train } from './loop/train.js';
+export { type AdamWSpec, type AdamWState, initAdamW, type ParameterRange, updateAdamW } from './optimizers/adamw.js';
+export { clipFactor, globalNorm } from './optimizers/clipping.js';
+export { type Schedule, type ScheduleSpec, schedule } from './schedules/schedule.js';
+export { sameEngine } from './snapshot/identity.js';
+export { readManifest, type SnapshotManifest, TornSnapshotError } from './snapshot/manifest.js';
+export { findSnapshot, latestSnapshot } from './snapshot/snapshot.js';
+export {
+  type ExampleSource,
+  type LoraSpec,
+  type MetricsRow,
+  type StopSignal,
+  TrainingError,
+  type TrainingHooks,
+  type TrainingOutcome,
+  type TrainingSpec,
+} from './spec.js';

@@ -1,1 +1,14 @@
-export {};
+export type { ChatMessage, ChatRow, Role } from './kinds/chat.js';
+export type { CompletionRow } from './kinds/completion.js';
+export type { KindName } from './kinds/kind.js';
+export type { ToolCall, ToolDefinition } from './kinds/tools.js';
+export { type Example, trainedTokens } from './prepare/example.js';
+export { type ExampleSettings, examplesOf, type Outcome } from './prepare/examples.js';
+export { type Prepared, type PrepareOptions, prepare } from './prepare/prepare.js';
+export { type PreviewRow, preview } from './prepare/preview.js';
+export type { Fault, FaultCode } from './rows/fault.js';
+export { ROW_LIMITS } from './rows/limits.js';
+export { MANIFEST_NAME, type PreparedManifest } from './shards/format.js';
+export { type ExampleSource, PreparedData, PreparedDataError } from './shards/reader.js';
+export { type ShardSink, ShardWriter } from './shards/writer.js';
+export { type TrainingRow, trainingRows, type ValidationOptions, type ValidationReport, validate } from './validate.js';

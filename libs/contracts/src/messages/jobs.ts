@@ -2,12 +2,17 @@ import { Type } from 'typebox';
 import { Id, Nullable } from './common.js';
 
 /** What any worker says to the owner of durable work (`libs/jobs`); subject `rpc.<owner>.jobs_claim` and so on. */
-const Holder = { id: Id, attempt: Type.Integer() };
+const Work = { queue: Type.String(), id: Id };
+/** The attempt is the fencing token: only its holder is heard. */
+const Holder = { ...Work, attempt: Type.Integer() };
 
 export const jobsProtocol = {
-  /** Compare-and-set to running, attempt + 1. `null`: nothing to do (taken, cancelled, gone); the hint is acked all the same. */
+  /**
+   * Compare-and-set to running, attempt + 1. `null`: nothing to do (taken, cancelled, gone); the hint is acked all the same.
+   * `worker` is new for each hint: whoever asks again with it, having got no answer, gets the same attempt again.
+   */
   jobs_claim: {
-    request: Type.Object({ id: Id, worker: Type.String() }),
+    request: Type.Object({ ...Work, worker: Type.String() }),
     reply: Type.Object({
       claim: Nullable(Type.Object({ id: Id, attempt: Type.Integer(), project: Type.String(), kind: Type.String(), spec: Type.Unknown() })),
     }),

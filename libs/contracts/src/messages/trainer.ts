@@ -35,6 +35,12 @@ export const TrainingClaim = Type.Object({
   validation_files: Nullable(Type.Array(ObjectLink)),
   /** Newest whole snapshot of any attempt, or null. */
   snapshot_files: Nullable(Type.Array(ObjectLink)),
+  /** Step of that snapshot; 0 without one. */
+  snapshot_step: Type.Integer(),
+  /** False once an attempt went on from a snapshot of another engine: byte-identity is not promised any more. */
+  exact: Type.Boolean(),
+  /** Key prefix of this attempt, ending in `/`: what a manifest's keys begin with. */
+  prefix: Type.String(),
   lineage: Type.Record(Type.String(), Type.Unknown()),
 });
 export type TrainingClaim = Type.Static<typeof TrainingClaim>;
@@ -53,6 +59,13 @@ export type MetricsRow = Type.Static<typeof MetricsRow>;
 
 const Holder = { id: Id, attempt: Type.Integer() };
 
+/** `result` of a completed attempt. */
+export const TrainingResult = Type.Object({
+  manifest: ArtifactManifest,
+  trained_tokens: Type.Integer(),
+});
+export type TrainingResult = Type.Static<typeof TrainingResult>;
+
 export const trainerRpc = {
   /** URLs below `<project>/jobs/<id>/attempts/<attempt>/`, for the current holder alone. */
   'trainer.sign': {
@@ -64,6 +77,7 @@ export const trainerRpc = {
     request: Type.Object({
       ...Holder,
       step: Type.Integer(),
+      exact: Type.Boolean(),
       files: Type.Array(Type.Object({ path: Type.String(), bytes: Type.Integer(), sha256: Type.String() })),
     }),
     reply: Type.Object({}),

@@ -1,0 +1,80 @@
+import { Type } from 'typebox';
+import { nullable, strict } from './strict.js';
+
+const literals = <const T extends string>(...names: readonly T[]) => Type.Enum(names);
+
+export const TASKS = [
+  'chat',
+  'completion',
+  'language_modeling',
+  'classification',
+  'multi_label',
+  'regression',
+  'token_classification',
+  'extractive_qa',
+] as const;
+
+/** Layers and embeddings by name; `backbone` is everything but the head. */
+const Layers = { layers: Type.Optional(Type.Array(Type.Integer({ minimum: 0 }))), embeddings: Type.Optional(Type.Boolean()) };
+
+/**
+ * The `tunefleet` block of a job, as posted and as answered. Every key may be left out or null, so that an answer may be posted back.
+ * What is known here but not built yet passes this schema and is refused as `not_supported` by the trainer.
+ */
+export const TunefleetSettings = strict({
+  task: Type.Optional(nullable(literals(...TASKS))),
+  adapter: Type.Optional(
+    strict({
+      type: Type.String(),
+      rank: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+      alpha: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+      dropout: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1 })),
+      targets: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })])),
+      bias: Type.Optional(Type.String()),
+      use_rslora: Type.Optional(Type.Boolean()),
+      use_dora: Type.Optional(Type.Boolean()),
+      modules_to_save: Type.Optional(nullable(Type.Array(Type.String()))),
+      layers_to_transform: Type.Optional(nullable(Type.Array(Type.Integer()))),
+    }),
+  ),
+  base_precision: Type.Optional(literals('float32', 'int4')),
+  freeze: Type.Optional(nullable(strict({ ...Layers, backbone: Type.Optional(Type.Boolean()) }))),
+  unfreeze: Type.Optional(nullable(Type.Array(strict({ at_epoch: Type.Integer({ minimum: 0 }), ...Layers })))),
+  optimizer: Type.Optional(
+    strict({
+      type: Type.Optional(literals('adamw')),
+      learning_rate: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 10 })),
+      betas: Type.Optional(Type.Array(Type.Number({ minimum: 0, exclusiveMaximum: 1 }), { minItems: 2, maxItems: 2 })),
+      eps: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
+      weight_decay: Type.Optional(Type.Number({ minimum: 0, maximum: 10 })),
+      max_grad_norm: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+      schedule: Type.Optional(
+        strict({
+          type: Type.Optional(literals('constant', 'linear', 'cosine')),
+          warmup_ratio: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+        }),
+      ),
+    }),
+  ),
+  sequence: Type.Optional(
+    strict({
+      max_tokens: Type.Optional(Type.Integer({ minimum: 8, maximum: 131_072 })),
+      packing: Type.Optional(Type.Boolean()),
+      on_overflow: Type.Optional(literals('error', 'truncate', 'drop')),
+    }),
+  ),
+  micro_batch_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+  max_steps: Type.Optional(nullable(Type.Integer({ minimum: 1, maximum: 10_000_000 }))),
+  shuffle: Type.Optional(Type.Boolean()),
+  early_stopping: Type.Optional(
+    nullable(strict({ metric: Type.Optional(Type.String()), patience: Type.Optional(Type.Integer({ minimum: 1 })) })),
+  ),
+  snapshot: Type.Optional(
+    strict({ every_steps: Type.Optional(Type.Integer({ minimum: 1 })), keep: Type.Optional(Type.Integer({ minimum: 1, maximum: 10 })) }),
+  ),
+  priority: Type.Optional(Type.Integer({ minimum: -100, maximum: 100 })),
+  queue: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,31}$' })),
+  /** Only answered: why a waiting job waits, and its place (1 is next). Ignored when posted. */
+  waiting: Type.Optional(nullable(Type.Object({ reason: Type.String(), place: nullable(Type.Integer()) }))),
+});
+export type TunefleetSettings = Type.Static<typeof TunefleetSettings>;

@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LlamaConfig, llamaTensorShapes, openLlamaFolder } from '@tunefleet/model-formats';
+import { type FrozenSource, type GraphBuilder, type Value, writeWeightsFile } from '@tunefleet/tensor';
+
+/** A base model that does not change: its weights as float32 in one file that every compiled graph maps. */
+export interface BaseWeights {
+  config: LlamaConfig;
+  /** The weights as values of a graph, by name; each is made once. */
+  in(builder: GraphBuilder): (name: string) => Value;
+  /** Removes the file. Graphs that were compiled keep it mapped. */
+  release(): Promise<void>;
+}
+
+/**
+ * Opens a Hugging Face folder. The file lies in a temporary folder under TMPDIR until `release`.
+ * Errors: those of model-formats.
+ */
+export async function openBaseWeights(folder: string): Promise<BaseWeights> {
+  const { config, weights } = await openLlamaFolder(folder);
+  const shapes = llamaTensorShapes(config);
+  const home = await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-base-'));
+  const release = (): Promise<void> => rm(home, { recursive: true, force: true });
+  try {
+    const tensors: [string, Float32Array][] = [];
+    for (const name of shapes.keys()) tensors.push([name, await weights.float32(name)]);
+    const sources = await writeWeightsFile(join(home, 'base.weights'), tensors);
+    return { config, in: (builder) => frozenWeights(builder, shapes, sources), release };
+  } catch (error) {
+    await release();
+    throw error;
+  } finally {
+    await weights.close();
+  }
+}
+
+function frozenWeights(
+  builder: GraphBuilder,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  sources: Readonly<Record<string, FrozenSource>>,
+): (name: string) => Value {
+  const made = new Map<string, Value>();
+  return (name) => {
+    const value = made.get(name) ?? builder.frozen(name, shapes.get(name)!, sources[name]!);
+    made.set(name, value);
+    return value;
+  };
+}

@@ -1,0 +1,127 @@
+import { type LlamaConfig, readLoraFolder } from '@tunefleet/model-formats';
+import type { Feed } from '@tunefleet/tensor';
+import { openBaseWeights } from '../base-weights.js';
+import { llamaLinears } from '../families/linears.js';
+import { KeyValueCache } from './cache.js';
+import { adapterFeeds, Decoder } from './decoder.js';
+import { logprobs, type SamplingSettings, sample, type TokenLogprobs } from './sampling.js';
+
+export interface GenerateRequest extends SamplingSettings {
+  /** the prompt; at least one id */
+  ids: ArrayLike<number>;
+  max_tokens: number;
+  /** generation ends before the first of these */
+  stop_ids: readonly number[];
+  /** ends the generation before its next token */
+  signal?: AbortSignal;
+  /** PEFT folder of the adapter to use; null or absent: the base */
+  adapter?: string | null;
+  /** called with each id before it is yielded */
+  onLogprobs?: (token: TokenLogprobs) => void;
+  /** likeliest ids to give with each; default 0 */
+  top_logprobs?: number;
+}
+
+/** Ids as they are made. */
+export interface Generation extends AsyncIterable<number> {
+  /** null while it goes on, and after an abort. stop: a stop id came; length: max_tokens, or the model's longest text */
+  readonly finish_reason: 'stop' | 'length' | null;
+}
+
+/** A base model ready to generate, alone or under adapters; requests may overlap. */
+export interface Generator {
+  readonly config: LlamaConfig;
+  /** Errors while iterating: RangeError (prompt empty, too long, or with an unknown id); those of model-formats for the adapter; the signal's reason. */
+  generate(request: GenerateRequest): Generation;
+  /** Reads an adapter ahead of its first request. */
+  loadAdapter(folder: string): Promise<void>;
+  /** Forgets an adapter; requests that use it go on. */
+  unloadAdapter(folder: string): void;
+  /** Call when no request is under way. */
+  close(): Promise<void>;
+}
+
+type AdapterFeeds = Record<string, Feed>;
+
+/** One set of base weights serves every adapter: they are inputs of one graph. */
+export async function openGenerator({ base: folder, threads = 1 }: { base: string; threads?: number }): Promise<Generator> {
+  const base = await openBaseWeights(folder);
+  const { config } = base;
+  const adapters = new Map<string, Promise<AdapterFeeds>>();
+  const decoders = new Map<boolean, Promise<Decoder>>();
+
+  const once = <K, V>(map: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> => {
+    const known = map.get(key);
+    if (known) return known;
+    const made = make();
+    map.set(key, made);
+    made.catch(() => map.delete(key));
+    return made;
+  };
+  const adapterOf = (path: string): Promise<AdapterFeeds> => once(adapters, path, () => readAdapter(config, path));
+  const decoderOf = (adapted: boolean): Promise<Decoder> => once(decoders, adapted, () => Decoder.compile(base, { threads, adapted }));
+
+  return {
+    config,
+    generate(request) {
+      const state: { finish_reason: Generation['finish_reason'] } = { finish_reason: null };
+      const tokens = async function* (): AsyncGenerator<number> {
+        checkPrompt(config, request.ids);
+        const adapter = request.adapter == null ? null : await adapterOf(request.adapter);
+        const decoder = await decoderOf(adapter !== null);
+        const cache = new KeyValueCache(config);
+        const last = Math.min(request.max_tokens, config.maxPositions - request.ids.length);
+        let next = Int32Array.from(request.ids);
+        for (let made = 0; made < last; made++) {
+          await new Promise((resolve) => setImmediate(resolve));
+          request.signal?.throwIfAborted();
+          const logits = await decoder.step(next, cache, adapter);
+          const id = sample(logits, request, cache.length);
+          if (request.stop_ids.includes(id)) {
+            state.finish_reason = 'stop';
+            return;
+          }
+          request.onLogprobs?.(logprobs(logits, id, request.top_logprobs ?? 0));
+          yield id;
+          next = Int32Array.of(id);
+        }
+        state.finish_reason = 'length';
+      };
+      return {
+        get finish_reason() {
+          return state.finish_reason;
+        },
+        [Symbol.asyncIterator]: tokens,
+      };
+    },
+    async loadAdapter(path) {
+      await adapterOf(path);
+    },
+    unloadAdapter(path) {
+      adapters.delete(path);
+    },
+    async close() {
+      for (const decoder of decoders.values()) await (await decoder).release();
+      await base.release();
+    },
+  };
+}
+
+async function readAdapter(config: LlamaConfig, folder: string): Promise<AdapterFeeds> {
+  const adapter = await readLoraFolder(folder);
+  const linears = new Map(llamaLinears(config).map((module) => [module.name, module]));
+  for (const [name, { inputs, outputs }] of adapter.pairs) {
+    const module = linears.get(name);
+    if (module?.inputs !== inputs || module.outputs !== outputs) throw new RangeError(`the adapter's \`${name}\` does not fit the base`);
+  }
+  return adapterFeeds(config, adapter);
+}
+
+function checkPrompt({ vocabularySize, maxPositions }: LlamaConfig, ids: ArrayLike<number>): void {
+  if (ids.length === 0) throw new RangeError('the prompt is empty');
+  if (ids.length >= maxPositions) throw new RangeError(`the prompt has ${ids.length} tokens, the model reads up to ${maxPositions}`);
+  for (const id of Array.from(ids)) {
+    if (!Number.isInteger(id) || id < 0 || id >= vocabularySize)
+      throw new RangeError(`token ${id} is not in the vocabulary of ${vocabularySize}`);
+  }
+}

@@ -1,0 +1,56 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { type FrozenAttributes, frozenOp, inputOp } from '../ops/leaves.js';
+import { isMadeBy, type NdArray } from '../ops/primitive.js';
+import { elementCount, resolveDimension, resolveShape } from './dimension.js';
+import { bindFeeds, type Feed, inputsOf } from './feeds.js';
+import { graphOf, type Value } from './value.js';
+
+/** Elements of a frozen weight, read from its file if need be. */
+const readFrozen = ({ shape, source }: FrozenAttributes): Float32Array => {
+  if ('data' in source) return source.data;
+  const data = new Float32Array(elementCount(shape) as number);
+  const file = openSync(source.file, 'r');
+  try {
+    const bytes = new Uint8Array(data.buffer);
+    for (let at = 0; at < bytes.length; ) {
+      const read = readSync(file, bytes, at, Math.min(bytes.length - at, 2 ** 30), source.offset + at);
+      if (read === 0) throw new Error(`${source.file} ends before byte ${source.offset + bytes.length}`);
+      at += read;
+    }
+  } finally {
+    closeSync(file);
+  }
+  return data;
+};
+
+/**
+ * The meaning of a graph in plain float64, one primitive after another: the oracle that every provider is compared with. Slow.
+ * Feeds of f32 inputs may be Float64Array-backed NdArrays, so that finite differences keep their digits.
+ */
+export const evaluate = (
+  outputs: Readonly<Record<string, Value>>,
+  feeds: Readonly<Record<string, Feed | NdArray>>,
+): Record<string, NdArray> => {
+  const graph = graphOf(outputs);
+  const exact = new Map<string, Float64Array>();
+  const plain: Record<string, Feed> = {};
+  for (const [name, feed] of Object.entries(feeds)) {
+    if (!ArrayBuffer.isView(feed) && feed.data instanceof Float64Array) {
+      exact.set(name, feed.data);
+      plain[name] = { data: Float32Array.from(feed.data), shape: feed.shape };
+    } else plain[name] = feed as Feed;
+  }
+  const { tensors, bindings } = bindFeeds(inputsOf(graph), plain, (name) => graph.values.some(({ builder }) => builder.declares(name)));
+  const results = new Map<Value, NdArray>();
+  const dataOf = (value: Value, shape: readonly number[]): Float64Array => {
+    if (isMadeBy(value, inputOp)) return exact.get(value.attributes.name) ?? Float64Array.from(tensors[value.attributes.name]!.data);
+    if (isMadeBy(value, frozenOp)) return Float64Array.from(readFrozen(value.attributes));
+    const inputs = value.inputs.map((input) => results.get(input)!);
+    return value.op.evaluate(inputs, value.attributes, { shape, size: (dimension) => resolveDimension(dimension, bindings) });
+  };
+  for (const value of graph.values) {
+    const shape = resolveShape(value.shape, bindings);
+    results.set(value, { shape, data: dataOf(value, shape) });
+  }
+  return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, results.get(value)!]));
+};

@@ -1,0 +1,66 @@
+import { type InputAttributes, inputOp } from '../ops/leaves.js';
+import { isMadeBy } from '../ops/primitive.js';
+import { type Bindings, elementCount, isStatic, printShape, resolveShape, type Shape } from './dimension.js';
+import type { DType, Graph } from './value.js';
+
+export type TensorData = Float32Array | Int32Array | Uint8Array;
+
+/** A tensor outside a graph: row-major elements and their shape. */
+export interface Tensor<Data extends TensorData = TensorData> {
+  readonly data: Data;
+  readonly shape: readonly number[];
+}
+
+/** Bare data stands for a tensor of the input's own shape; at most one of its axes may then be a name. */
+export type Feed = Tensor | TensorData;
+
+export const inputsOf = (graph: Graph): InputAttributes[] =>
+  graph.values.flatMap((value) => (isMadeBy(value, inputOp) ? [value.attributes] : []));
+
+const fits = (dtype: DType, data: TensorData): boolean =>
+  dtype === 'f32' ? data instanceof Float32Array : dtype === 'i32' ? data instanceof Int32Array : data instanceof Uint8Array;
+
+const shapeOfBare = (name: string, shape: Shape, length: number): number[] => {
+  if (isStatic(shape)) return [...shape];
+  const open = shape.filter((dimension) => typeof dimension === 'string');
+  if (open.length !== 1) throw new Error(`feed "${name}" ${printShape(shape)}: give {data, shape}, more than one axis is open`);
+  const rest = elementCount(shape.filter((dimension) => typeof dimension === 'number')) as number;
+  if (rest === 0 || length % rest !== 0) throw new Error(`feed "${name}": ${length} elements do not fit ${printShape(shape)}`);
+  return shape.map((dimension) => (typeof dimension === 'number' ? dimension : length / rest));
+};
+
+/**
+ * Checks feeds against the inputs of a graph; returns full tensors and the values of the dimension names. Feeds for inputs that were
+ * `declared` but are not needed for these outputs are ignored, so that one set of feeds does for several graphs.
+ */
+export const bindFeeds = (
+  inputs: readonly InputAttributes[],
+  feeds: Readonly<Record<string, Feed>>,
+  declared: (name: string) => boolean,
+): { tensors: Record<string, Tensor>; bindings: Bindings } => {
+  const known = new Set(inputs.map(({ name }) => name));
+  const unknown = Object.keys(feeds).find((name) => !known.has(name) && !declared(name));
+  if (unknown !== undefined) throw new Error(`feed "${unknown}" is no input of the graph`);
+  const bindings = new Map<string, number>();
+  const tensors: Record<string, Tensor> = {};
+  for (const { name, dtype, shape } of inputs) {
+    const feed = feeds[name];
+    if (feed === undefined) throw new Error(`input "${name}" was not fed`);
+    const tensor = ArrayBuffer.isView(feed) ? { data: feed, shape: shapeOfBare(name, shape, feed.length) } : feed;
+    if (!fits(dtype, tensor.data)) throw new Error(`feed "${name}" must hold ${dtype} elements`);
+    if (tensor.shape.length !== shape.length || elementCount(tensor.shape) !== tensor.data.length) {
+      throw new Error(`feed "${name}": ${tensor.data.length} elements as ${printShape(tensor.shape)} do not fit ${printShape(shape)}`);
+    }
+    shape.forEach((dimension, axis) => {
+      if (typeof dimension === 'string' && !bindings.has(dimension)) bindings.set(dimension, tensor.shape[axis]!);
+    });
+    tensors[name] = tensor;
+  }
+  for (const { name, shape } of inputs) {
+    const wanted = resolveShape(shape, bindings);
+    if (wanted.some((dimension, axis) => dimension !== tensors[name]!.shape[axis])) {
+      throw new Error(`feed "${name}" is ${printShape(tensors[name]!.shape)}, this run needs ${printShape(shape)} = ${printShape(wanted)}`);
+    }
+  }
+  return { tensors, bindings };
+};

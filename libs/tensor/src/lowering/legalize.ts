@@ -1,0 +1,47 @@
+import { rewriteGraph } from '../graph/rewrite.js';
+import type { Graph, Value } from '../graph/value.js';
+import { mul } from '../ops/arithmetic.js';
+import { matmulOp } from '../ops/matmul.js';
+import { transpose } from '../ops/movement.js';
+import { apply, isMadeBy } from '../ops/primitive.js';
+
+/** ONNX Runtime's execution providers that a graph can be compiled for. */
+export type Provider = 'cpu' | 'webgpu' | 'cuda';
+
+/** Products up to this many elements are turned; beyond, the transpose would cost more than the guarantee is worth. */
+const SMALL_PRODUCT = 65_536;
+
+const swapLast = (x: Value): Value => {
+  const rank = x.shape.length;
+  return transpose(
+    x,
+    x.shape.map((_, axis) => (axis < rank - 2 ? axis : axis === rank - 2 ? rank - 1 : rank - 2)),
+  );
+};
+
+/** Wider than tall, small and of known size: such products change their last bits with the number of threads on CPU. */
+const isUnstable = ({ shape }: Value): boolean => {
+  const [m, n] = shape;
+  return shape.length === 2 && typeof m === 'number' && typeof n === 'number' && n > m && m * n <= SMALL_PRODUCT;
+};
+
+const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
+  if (!isMadeBy(value, matmulOp) || !isUnstable(value)) return null;
+  const { transA, transB, alpha } = value.attributes;
+  return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
+};
+
+/** WebGPU has no FusedMatMul: transposes and the factor become values of their own. */
+const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null => {
+  if (!isMadeBy(value, matmulOp)) return null;
+  const { transA, transB, alpha } = value.attributes;
+  if (!transA && !transB && alpha === 1) return null;
+  const [a, b] = [transA ? swapLast(inputs[0]!) : inputs[0]!, transB ? swapLast(inputs[1]!) : inputs[1]!];
+  const product = apply(matmulOp, [a, b], { transA: false, transB: false, alpha: 1 });
+  return alpha === 1 ? product : mul(product, alpha);
+};
+
+const RULES = { cpu: legalizeCpu, webgpu: legalizeWebgpu, cuda: () => null };
+
+/** Rewrites what a provider lacks or does not do reproducibly. */
+export const legalize = (graph: Graph, provider: Provider): Graph => rewriteGraph(graph, RULES[provider]);

@@ -1,0 +1,21 @@
+import { checkGraph } from '../graph/checker.js';
+import type { Graph } from '../graph/value.js';
+import { fuse } from './fuse.js';
+import { legalize, type Provider } from './legalize.js';
+
+/** The passes between a graph as it was built and the one that is written as ONNX, in order. */
+const PASSES: readonly { readonly name: string; readonly run: (graph: Graph, provider: Provider) => Graph }[] = [
+  { name: 'fuse', run: fuse },
+  { name: 'legalize', run: legalize },
+];
+
+/** Runs every pass and checks what each leaves; `after` sees each result, to print it for example. */
+export const lower = (graph: Graph, provider: Provider, after?: (pass: string, graph: Graph) => void): Graph => {
+  let current = checkGraph(graph, 'building');
+  after?.('building', current);
+  for (const { name, run } of PASSES) {
+    current = checkGraph(run(current, provider), name);
+    after?.(name, current);
+  }
+  return current;
+};

@@ -1,0 +1,51 @@
+import { copyFileSync, linkSync, realpathSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FrozenSource } from '../graph/value.js';
+
+/** Weights start at multiples of a cache line. */
+const ALIGNMENT = 64;
+
+const padded = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+
+const writeAt = async (handle: FileHandle, data: Float32Array, at: number): Promise<void> => {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done)).bytesWritten;
+  }
+};
+
+/** Writes tensors one after another into a file that many compiled graphs can then map: a source for each name. */
+export const writeWeightsFile = async (
+  file: string,
+  tensors: Iterable<readonly [name: string, data: Float32Array]>,
+): Promise<Record<string, FrozenSource>> => {
+  const handle = await open(file, 'w');
+  try {
+    const sources: Record<string, FrozenSource> = {};
+    let offset = 0;
+    for (const [name, data] of tensors) {
+      await writeAt(handle, data, offset);
+      sources[name] = { file, offset };
+      offset += padded(data.byteLength);
+    }
+    return sources;
+  } finally {
+    await handle.close();
+  }
+};
+
+/**
+ * ONNX Runtime maps external data only from the model's own folder: a hard link puts a weight file there without a copy; across file systems
+ * it is copied.
+ */
+export const placeWeightsFile = (file: string, folder: string, name: string): void => {
+  const target = join(folder, name);
+  try {
+    linkSync(realpathSync(file), target);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EMLINK') throw error;
+    copyFileSync(file, target);
+  }
+};

@@ -1,0 +1,32 @@
+export { add, div, maximum, minimum, mul, type Operand, sub } from './arithmetic.js';
+export { cast } from './cast.js';
+export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, where } from './comparison.js';
+export { gather, pick, scatterAddRows } from './indexing.js';
+export { iota, size } from './leaves.js';
+export { linear, type MatmulOptions, matmul } from './matmul.js';
+export { broadcastTo, concat, pad, reshape, slice, transpose } from './movement.js';
+export { layerNorm, rmsNorm } from './normalization.js';
+export { apply, type NdArray, type Primitive } from './primitive.js';
+export { argMax, reduceMax, reduceMean, reduceSum } from './reduction.js';
+export { rope } from './rope.js';
+export { crossEntropy, logSoftmax, softmax } from './softmax.js';
+export {
+  abs,
+  cos,
+  erf,
+  exp,
+  gelu,
+  geluTanh,
+  log,
+  neg,
+  reciprocal,
+  relu,
+  rsqrt,
+  sigmoid,
+  silu,
+  sin,
+  sqrt,
+  square,
+  stopGradient,
+  tanh,
+} from './unary.js';

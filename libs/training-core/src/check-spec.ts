@@ -1,0 +1,37 @@
+import { TrainingError, type TrainingSpec } from './spec.js';
+
+/** Refuses settings that no run could follow. Errors: {@link TrainingError} `invalid_spec`, naming the setting. */
+export function checkSpec(spec: TrainingSpec, rows: number): void {
+  const { optimizer, adapter } = spec;
+  const { schedule, betas } = optimizer;
+  natural('rows', rows);
+  natural('epochs', spec.epochs);
+  natural('batch_size', spec.batch_size);
+  natural('micro_batch_size', spec.micro_batch_size);
+  if (spec.max_steps !== null) natural('max_steps', spec.max_steps);
+  natural('threads', spec.threads);
+  natural('snapshot.every_steps', spec.snapshot.every_steps);
+  natural('snapshot.keep', spec.snapshot.keep);
+  within('seed', spec.seed, Number.isSafeInteger(spec.seed) && spec.seed >= 0);
+  within('optimizer.learning_rate', optimizer.learning_rate, optimizer.learning_rate >= 0);
+  within('optimizer.eps', optimizer.eps, optimizer.eps > 0);
+  within('optimizer.weight_decay', optimizer.weight_decay, optimizer.weight_decay >= 0);
+  within('optimizer.max_grad_norm', optimizer.max_grad_norm, optimizer.max_grad_norm > 0);
+  for (const beta of betas) within('optimizer.betas', beta, beta >= 0 && beta < 1);
+  within('optimizer.schedule.warmup_ratio', schedule.warmup_ratio, schedule.warmup_ratio >= 0 && schedule.warmup_ratio <= 1);
+  if (adapter.type === 'full') {
+    if (spec.continueFrom !== undefined) throw new TrainingError('invalid_spec', 'continueFrom needs adapter.type lora');
+    return;
+  }
+  natural('adapter.rank', adapter.rank);
+  within('adapter.alpha', adapter.alpha, adapter.alpha > 0);
+  within('adapter.dropout', adapter.dropout, adapter.dropout >= 0 && adapter.dropout < 1);
+}
+
+function natural(name: string, value: number): void {
+  within(name, value, Number.isSafeInteger(value) && value >= 1);
+}
+
+function within(name: string, value: number, holds: boolean): void {
+  if (!holds || !Number.isFinite(value)) throw new TrainingError('invalid_spec', `${name} = ${value} is out of range`);
+}

@@ -1,0 +1,53 @@
+import { type PackedExamples, packExamples } from '@tunefleet/models';
+import { type ExampleSource, TrainingError } from '../spec.js';
+
+/** Sums over trained-on tokens of one forward (and backward) pass. */
+export interface PassSums {
+  /** negative log-likelihood times weight */
+  loss: number;
+  /** tokens of non-zero weight that the largest logit predicts */
+  correct: number;
+}
+
+/** Sums over a group of micro-batches. */
+export interface GroupSums extends PassSums {
+  weight: number;
+  trained: number;
+  tokens: number;
+}
+
+/** Gives other work of the process (messages of the parent) its turn: the passes themselves are synchronous. */
+export const yieldToEvents = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * Runs `pass` over the micro-batches of one group and adds up. Returns null when `interrupted` says so between two of them.
+ * Errors: {@link TrainingError} `non_finite`, with the rows of the micro-batch.
+ */
+export async function accumulate(
+  source: ExampleSource,
+  microBatches: readonly (readonly number[])[],
+  pass: (packed: PackedExamples, microBatch: number) => Promise<PassSums>,
+  interrupted: () => boolean,
+): Promise<GroupSums | null> {
+  const sums: GroupSums = { loss: 0, correct: 0, weight: 0, trained: 0, tokens: 0 };
+  for (const [index, rows] of microBatches.entries()) {
+    await yieldToEvents();
+    if (interrupted()) return null;
+    const examples = rows.map((row) => source.get(row));
+    for (const { ids } of examples) sums.tokens += ids.length;
+    const packed = packExamples(examples);
+    if (!packed) continue;
+    const { loss, correct } = await pass(packed, index);
+    if (!Number.isFinite(loss)) throw new TrainingError('non_finite', `the loss is ${loss} on rows ${rows.join(', ')}`, rows);
+    sums.loss += loss;
+    sums.correct += correct;
+    sums.trained += packed.targets.length;
+    for (const weight of packed.weights) sums.weight += weight;
+  }
+  return sums;
+}
+
+/** Mean loss and accuracy; a group in which nothing is trained on has loss 0. */
+export function means({ loss, correct, weight, trained }: GroupSums): { loss: number; accuracy: number } {
+  return { loss: weight === 0 ? 0 : loss / weight, accuracy: trained === 0 ? 0 : correct / trained };
+}

@@ -1,0 +1,215 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { engineIdentity } from '@tunefleet/tensor';
+import { checkSpec } from '../check-spec.js';
+import { fullTuning } from '../model/full.js';
+import { loraTuning } from '../model/lora.js';
+import type { Trainable } from '../model/trainable.js';
+import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
+import { clipFactor, globalNorm } from '../optimizers/clipping.js';
+import { schedule } from '../schedules/schedule.js';
+import { sameEngine, settingsHash } from '../snapshot/identity.js';
+import { SNAPSHOT_SCHEMA } from '../snapshot/manifest.js';
+import { findSnapshot, pruneSnapshots, readSnapshot, type SnapshotState, writeSnapshot } from '../snapshot/snapshot.js';
+import {
+  type ExampleSource,
+  type MetricsRow,
+  TrainingError,
+  type TrainingHooks,
+  type TrainingOutcome,
+  type TrainingSpec,
+} from '../spec.js';
+import { accumulate, means } from './accumulate.js';
+import { type DataOrder, dataOrder } from './order.js';
+import { Passes } from './passes.js';
+
+/**
+ * Trains, from the beginning or from a snapshot, until the steps are done or a hook says otherwise.
+ * The result of a run that was stopped at any point and resumed is the same, byte by byte, as of one that ran through.
+ * @param resume a snapshot's folder; if it is torn, the whole one before it, beside it, is taken
+ * Errors: {@link TrainingError}; TornSnapshotError; what the model's files give.
+ */
+export async function train(
+  spec: TrainingSpec,
+  training: ExampleSource,
+  validation: ExampleSource | null,
+  resume: string | null,
+  hooks: TrainingHooks,
+): Promise<TrainingOutcome> {
+  checkSpec(spec, training.count);
+  hooks.onPhase?.('loading the base model');
+  const model = await openModel(spec);
+  try {
+    const run = new Run(spec, model, training, validation, hooks);
+    await run.begin(resume);
+    return await run.finish();
+  } finally {
+    await model.close();
+  }
+}
+
+function openModel({ base, adapter, continueFrom, seed }: TrainingSpec): Promise<Trainable> {
+  if (adapter.type === 'full') return fullTuning(base);
+  return loraTuning({ base, adapter, continueFrom, seed });
+}
+
+class Run {
+  readonly #order: DataOrder;
+  readonly #rate: (step: number) => number;
+  readonly #state: SnapshotState;
+  readonly #gradients: Float32Array;
+  readonly #passes: Passes;
+  readonly #settings: string;
+  #step = 0;
+  #tokens = 0;
+
+  constructor(
+    readonly spec: TrainingSpec,
+    readonly model: Trainable,
+    readonly training: ExampleSource,
+    readonly validation: ExampleSource | null,
+    readonly hooks: TrainingHooks,
+  ) {
+    const { layout } = model;
+    this.#order = dataOrder({ ...spec, count: training.count });
+    const factor = schedule(spec.optimizer.schedule, this.#order.totalSteps);
+    this.#rate = (step) => spec.optimizer.learning_rate * factor(step);
+    this.#state = { layout, parameters: new Float32Array(layout.size), moments: initAdamW(layout.size) };
+    this.#gradients = new Float32Array(layout.size);
+    this.#passes = new Passes(model, this.#state.parameters, spec);
+    this.#settings = settingsHash({
+      ...decidingSettings(spec),
+      rows: training.count,
+      tensors: layout.slots.map(({ name, shape }) => [name, shape]),
+    });
+  }
+
+  async begin(resume: string | null): Promise<void> {
+    if (resume === null) return this.model.initialize(this.#state.parameters);
+    const { folder, manifest } = await findSnapshot(resume);
+    if (manifest.settings !== this.#settings) {
+      throw new TrainingError('snapshot_mismatch', `snapshot ${folder} was made under other settings or on other data`);
+    }
+    await readSnapshot(folder, manifest, this.#state);
+    this.#step = manifest.step;
+    this.#tokens = manifest.trained_tokens;
+    const exact = sameEngine(manifest.engine, engineIdentity(this.spec.threads));
+    this.hooks.onPhase?.(`resumed at step ${manifest.step}${exact ? '' : ' on another engine: close, not the same bytes'}`);
+  }
+
+  async finish(): Promise<TrainingOutcome> {
+    try {
+      while (this.#step < this.#order.totalSteps) {
+        const signal = await this.#oneStep();
+        if (signal === 'stop') return this.#outcome('stopped', this.spec.folder);
+        if (signal === 'pause') return this.#outcome('paused', await this.#snapshot());
+      }
+      return this.#outcome('finished', await this.#write('result'));
+    } finally {
+      await this.#passes.release();
+    }
+  }
+
+  #outcome(outcome: TrainingOutcome['outcome'], folder: string): TrainingOutcome {
+    return { outcome, steps: this.#step, trained_tokens: this.#tokens, folder };
+  }
+
+  /** Gradients of a whole batch, the update, and what is due after it. A step that is interrupted before its update has changed nothing. */
+  async #oneStep(): Promise<'continue' | 'pause' | 'stop'> {
+    const { spec, hooks } = this;
+    const { epoch, lastOfEpoch, microBatches } = this.#order.rowsOf(this.#step);
+    let first = true;
+    let signal: ReturnType<TrainingHooks['shouldStop']> = 'continue';
+    const interrupted = (): boolean => {
+      signal = hooks.shouldStop();
+      return signal !== 'continue';
+    };
+    const sums = await accumulate(
+      this.training,
+      microBatches,
+      (packed, microBatch) => {
+        const pass = this.#passes.train(packed, this.#step, microBatch, this.#gradients, first);
+        first = false;
+        return pass;
+      },
+      interrupted,
+    );
+    if (!sums) return signal;
+    if (first) this.#gradients.fill(0);
+    const rate = this.#rate(this.#step);
+    this.#update(sums.weight, rate, microBatches);
+    this.#step++;
+    this.#tokens += sums.tokens;
+    const { loss, accuracy } = means(sums);
+    const row: MetricsRow = { step: this.#step, train_loss: loss, train_accuracy: accuracy, learning_rate: rate, tokens: sums.tokens };
+    const last = this.#step === this.#order.totalSteps;
+    if (this.validation && (lastOfEpoch || last)) {
+      const valid = await this.#validate(this.validation);
+      if (!valid) return 'stop';
+      Object.assign(row, valid);
+    }
+    hooks.onStep(row);
+    // The checkpoint first: a run that resumes from this step's snapshot does not come by here again.
+    if (lastOfEpoch) hooks.onCheckpoint(await this.#write(join('checkpoints', String(this.#step))), this.#step, epoch + 1, row);
+    if (this.#step % spec.snapshot.every_steps === 0 && !last) await this.#snapshot();
+    return 'continue';
+  }
+
+  #update(weight: number, rate: number, microBatches: readonly (readonly number[])[]): void {
+    const { optimizer } = this.spec;
+    const { layout, parameters, moments } = this.#state;
+    const mean = weight === 0 ? 1 : 1 / weight;
+    const norm = globalNorm(this.#gradients) * mean;
+    if (!Number.isFinite(norm)) {
+      const rows = microBatches.flat();
+      throw new TrainingError('non_finite', `the gradient's norm is ${norm} on rows ${rows.join(', ')}`, rows);
+    }
+    const ranges = layout.slots.map(({ offset, length, decayed }) => ({ start: offset, end: offset + length, decayed }));
+    updateAdamW(optimizer, moments, parameters, this.#gradients, ranges, mean * clipFactor(norm, optimizer.max_grad_norm), rate);
+  }
+
+  /** Null when told to stop. A pause waits: the update is done, and its row needs these figures. */
+  async #validate(source: ExampleSource): Promise<Pick<MetricsRow, 'valid_loss' | 'valid_accuracy'> | null> {
+    const { micro_batch_size: size } = this.spec;
+    const microBatches = Array.from({ length: Math.ceil(source.count / size) }, (_, batch) =>
+      Array.from({ length: Math.min(size, source.count - batch * size) }, (_row, row) => batch * size + row),
+    );
+    const stopped = (): boolean => this.hooks.shouldStop() === 'stop';
+    const sums = await accumulate(source, microBatches, (packed) => this.#passes.validate(packed), stopped);
+    if (!sums) return null;
+    const { loss, accuracy } = means(sums);
+    return { valid_loss: loss, valid_accuracy: accuracy };
+  }
+
+  async #snapshot(): Promise<string> {
+    const { spec } = this;
+    const parent = join(spec.folder, 'snapshots');
+    const folder = await writeSnapshot(parent, this.#state, {
+      schema: SNAPSHOT_SCHEMA,
+      step: this.#step,
+      position: { epoch: Math.floor(this.#step / this.#order.stepsPerEpoch), batch: this.#step % this.#order.stepsPerEpoch },
+      trained_tokens: this.#tokens,
+      generator: { algorithm: 'philox4x32-10', seed: spec.seed },
+      optimizer: { type: 'adamw', step: this.#state.moments.step },
+      settings: this.#settings,
+      engine: engineIdentity(spec.threads),
+    });
+    await pruneSnapshots(parent, this.#step, spec.snapshot.keep);
+    this.hooks.onSnapshot(folder, this.#step);
+    return folder;
+  }
+
+  /** Writes the model as it is now to a folder within the work folder; what a killed attempt left there goes first. */
+  async #write(name: string): Promise<string> {
+    const folder = join(this.spec.folder, name);
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(join(folder, '..'), { recursive: true });
+    await this.model.write(folder, this.#state.parameters);
+    return folder;
+  }
+}
+
+/** What the weights depend on: not where files lie, how often snapshots are taken, or the threads (those are the engine's identity). */
+function decidingSettings({ adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed }: TrainingSpec): object {
+  return { adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
+}

@@ -1,0 +1,100 @@
+import type { Example } from '@tunefleet/models';
+import type { ScheduleSpec } from './schedules/schedule.js';
+
+/** Rows by number; `get` may read from disk but answers at once. */
+export interface ExampleSource {
+  count: number;
+  /** ids of the row and, per id, the loss weight on predicting it (the first is unused) */
+  get(index: number): Example;
+}
+
+/** PEFT's LoRA: y = W x + alpha / rank * B A dropout(x). */
+export interface LoraSpec {
+  type: 'lora';
+  rank: number;
+  alpha: number;
+  /** share of x's elements set to zero, in [0, 1) */
+  dropout: number;
+  /** every linear but the head, or the last parts of names (`q_proj`) */
+  targets: 'all-linear' | string[];
+}
+
+/** A whole training run. The same spec on the same data gives the same bytes (for one engine identity). */
+export interface TrainingSpec {
+  /** Hugging Face folder of the base */
+  base: string;
+  adapter: { type: 'full' } | LoraSpec;
+  /** PEFT folder whose adapter is trained on (LoRA only) */
+  continueFrom?: string;
+  optimizer: {
+    type: 'adamw';
+    learning_rate: number;
+    betas: [number, number];
+    eps: number;
+    weight_decay: number;
+    /** global norm that gradients are clipped to */
+    max_grad_norm: number;
+    schedule: ScheduleSpec;
+  };
+  epochs: number;
+  /** examples an optimizer step */
+  batch_size: number;
+  /** examples packed into one forward and backward pass; speed and memory only, up to rounding */
+  micro_batch_size: number;
+  max_steps: number | null;
+  shuffle: boolean;
+  seed: number;
+  snapshot: { every_steps: number; keep: number };
+  threads: number;
+  /** work folder: snapshots/, checkpoints/, result/ are made in it */
+  folder: string;
+}
+
+/** One row an optimizer step. Losses are means over trained-on tokens by weight, accuracies the share of them predicted by the largest logit. */
+export interface MetricsRow {
+  /** from 1 */
+  step: number;
+  train_loss: number;
+  train_accuracy: number;
+  learning_rate: number;
+  /** tokens of the step's rows, trained on or not */
+  tokens: number;
+  /** at an epoch's end and at the last step, where validation rows are given */
+  valid_loss?: number;
+  valid_accuracy?: number;
+}
+
+export type StopSignal = 'continue' | 'pause' | 'stop';
+
+export interface TrainingHooks {
+  onStep(row: MetricsRow): void;
+  /** a whole snapshot lies in the folder */
+  onSnapshot(folder: string, step: number): void;
+  /** a servable model (Hugging Face or PEFT folder) lies in the folder; `epoch` counts from 1 */
+  onCheckpoint(folder: string, step: number, epoch: number, metrics: MetricsRow): void;
+  /** asked between micro-batches. pause: a snapshot is written, then the run ends; stop: it ends at once */
+  shouldStop(): StopSignal;
+  onPhase?(text: string): void;
+}
+
+export interface TrainingOutcome {
+  outcome: 'finished' | 'paused' | 'stopped';
+  /** optimizer steps done */
+  steps: number;
+  /** tokens of all rows trained on so far, repeated rows counted again */
+  trained_tokens: number;
+  /** finished: the result; paused: the snapshot; stopped: the work folder */
+  folder: string;
+}
+
+/** A run that cannot go on; `code` is stable, `rows` the row numbers of the batch at fault. */
+export class TrainingError extends Error {
+  constructor(
+    readonly code: 'non_finite' | 'invalid_spec' | 'snapshot_mismatch',
+    message: string,
+    readonly rows: readonly number[] = [],
+  ) {
+    super(message);
+    this.name = 'TrainingError';
+  }
+}

@@ -1,0 +1,214 @@
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, jest, test } from '@jest/globals';
+import { train } from '../src/loop/train.js';
+import { latestSnapshot } from '../src/snapshot/snapshot.js';
+import type { MetricsRow, TrainingHooks, TrainingSpec } from '../src/spec.js';
+import { expected, recording, rowsOf, specOf } from './fixture.js';
+
+// 3 epochs of 14 rows in batches of 6 as micro-batches of 4: 9 steps, each epoch's last batch smaller, each batch with a smaller micro-batch.
+const ROWS = rowsOf(expected.rows.slice(0, 14));
+const VALIDATION = rowsOf(expected.rows.slice(14, 20));
+const STEPS = 9;
+
+// Each case trains two or three times; other suites share the cores.
+jest.setTimeout(60_000);
+
+const settings = {
+  epochs: 3,
+  batch_size: 6,
+  micro_batch_size: 4,
+  max_steps: null,
+  shuffle: true,
+  seed: 5,
+  snapshot: { every_steps: 2, keep: 2 },
+};
+
+const specFor = async (adapter: 'full' | 'lora'): Promise<TrainingSpec> => {
+  const spec = await specOf('tiny-llama', adapter, settings);
+  if (spec.adapter.type === 'lora') spec.adapter.dropout = 0.2;
+  return spec;
+};
+
+interface Ending {
+  files: Record<string, string>;
+  rows: MetricsRow[];
+}
+
+async function bytesOf(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const files = names.map(async ({ parentPath, name }) => {
+    const path = join(parentPath, name);
+    return [path.slice(folder.length + 1), (await readFile(path)).toString('base64')] as const;
+  });
+  return Object.fromEntries((await Promise.all(files)).sort());
+}
+
+class Killed extends Error {}
+
+/**
+ * Trains until the end through any number of ends by force. `hooks` is asked for each attempt; an attempt that throws {@link Killed} is one that a
+ * kill ended there. `between` may damage what the attempt left.
+ */
+async function throughKills(
+  spec: TrainingSpec,
+  hooks: (attempt: number) => Partial<TrainingHooks>,
+  between: (folder: string) => Promise<void> = () => Promise.resolve(),
+): Promise<Ending & { attempts: number }> {
+  const rows = new Map<number, MetricsRow>();
+  const note = (row: MetricsRow): void => {
+    const before = rows.get(row.step);
+    if (before) expect(row).toEqual(before);
+    rows.set(row.step, row);
+  };
+  for (let attempt = 0; ; attempt++) {
+    const newest = (await readdir(join(spec.folder, 'snapshots')).catch(() => [])).map(Number).sort((a, b) => b - a)[0];
+    const resume = newest === undefined ? null : join(spec.folder, 'snapshots', String(newest));
+    const given = hooks(attempt);
+    const all = recording({
+      ...given,
+      onStep(row) {
+        note(row);
+        given.onStep?.(row);
+      },
+    });
+    try {
+      const { outcome, folder } = await train(spec, ROWS, VALIDATION, resume, all);
+      if (outcome === 'finished')
+        return { files: await bytesOf(folder), rows: [...rows.values()].sort((a, b) => a.step - b.step), attempts: attempt + 1 };
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+    await between(spec.folder);
+  }
+}
+
+const references = new Map<string, Promise<Ending>>();
+const reference = (adapter: 'full' | 'lora'): Promise<Ending> => {
+  const known = references.get(adapter) ?? specFor(adapter).then((spec) => throughKills(spec, () => ({})));
+  references.set(adapter, known);
+  return known;
+};
+
+const killWhen = (condition: () => boolean): void => {
+  if (condition()) throw new Killed();
+};
+
+test.each(['full', 'lora'] as const)('a run repeated gives the same bytes, %s', async (adapter) => {
+  const again = await throughKills(await specFor(adapter), () => ({}));
+  const { files, rows } = await reference(adapter);
+  expect(rows).toHaveLength(STEPS);
+  expect(rows.filter((row) => row.valid_loss !== undefined).map((row) => row.step)).toEqual([3, 6, 9]);
+  expect(again.rows).toEqual(rows);
+  expect(again.files).toEqual(files);
+});
+
+// shouldStop is asked before each micro-batch of training and validation: 3 * (2 + 2 + 1 + 2) = 21 times in all.
+const moments = [...Array(21).keys()].map((moment) => ['full', moment] as const);
+const loraMoments = [1, 8, 20].map((moment) => ['lora', moment] as const);
+test.each([...moments, ...loraMoments])('%s tuning killed at micro-batch %i ends in the same bytes', async (adapter, moment) => {
+  const spec = await specFor(adapter);
+  const ending = await throughKills(spec, (attempt) => {
+    let asked = 0;
+    const patience = attempt === 0 ? moment : Number.POSITIVE_INFINITY;
+    return {
+      shouldStop() {
+        killWhen(() => asked++ === patience);
+        return 'continue';
+      },
+    };
+  });
+  expect(ending.attempts).toBeGreaterThan(1);
+  expect(ending.rows).toEqual((await reference(adapter)).rows);
+  expect(ending.files).toEqual((await reference(adapter)).files);
+});
+
+const announcements: [keyof TrainingHooks, number][] = [
+  ['onStep', 1],
+  ['onStep', 3],
+  ['onStep', 9],
+  ['onSnapshot', 2],
+  ['onSnapshot', 6],
+  ['onCheckpoint', 3],
+  ['onCheckpoint', 9],
+];
+test.each(announcements)('killed within %s of step %i, the bytes are the same', async (hook, step) => {
+  const ending = await throughKills(await specFor('full'), (attempt) => ({
+    onStep: (row) => killWhen(() => attempt === 0 && hook === 'onStep' && row.step === step),
+    onSnapshot: (_, at) => killWhen(() => attempt === 0 && hook === 'onSnapshot' && at === step),
+    onCheckpoint: (_, at) => killWhen(() => attempt === 0 && hook === 'onCheckpoint' && at === step),
+  }));
+  expect(ending.attempts).toBe(2);
+  expect(ending.rows).toEqual((await reference('full')).rows);
+  expect(ending.files).toEqual((await reference('full')).files);
+});
+
+test.each([0, 1, 6, 19])('paused at the %i-th micro-batch and resumed, the bytes are the same', async (moment) => {
+  const ending = await throughKills(await specFor('full'), (attempt) => {
+    let asked = 0;
+    return { shouldStop: () => (attempt === 0 && asked++ >= moment ? 'pause' : 'continue') };
+  });
+  expect(ending.rows).toEqual((await reference('full')).rows);
+  expect(ending.files).toEqual((await reference('full')).files);
+});
+
+const damages: [string, (snapshot: string) => Promise<void>][] = [
+  ['without its manifest', (snapshot) => rm(join(snapshot, 'manifest.json'))],
+  ['with half a manifest', (snapshot) => truncate(join(snapshot, 'manifest.json'), 100)],
+  ['without its moments', (snapshot) => rm(join(snapshot, 'moments.safetensors'))],
+  ['with half its weights', (snapshot) => truncate(join(snapshot, 'weights.safetensors'), 1000)],
+  [
+    'with one wrong byte',
+    async (snapshot) => {
+      const path = join(snapshot, 'moments.safetensors');
+      const bytes = await readFile(path);
+      bytes[bytes.length - 5]! ^= 1;
+      await writeFile(path, bytes);
+    },
+  ],
+];
+
+test.each(damages)('a snapshot %s is passed over for the one before it', async (_name, damage) => {
+  const spec = await specFor('full');
+  const resumed: string[] = [];
+  let damaged = '';
+  const ending = await throughKills(
+    spec,
+    (attempt) => ({
+      onStep: (row) => killWhen(() => attempt === 0 && row.step === 7),
+      onPhase: (text) => resumed.push(text),
+    }),
+    async (folder) => {
+      damaged = join(folder, 'snapshots', '6');
+      await damage(damaged);
+    },
+  );
+  expect(resumed).toContain('resumed at step 4');
+  expect(ending.rows).toEqual((await reference('full')).rows);
+  expect(ending.files).toEqual((await reference('full')).files);
+});
+
+test('with no whole snapshot a resume is refused; latestSnapshot finds none', async () => {
+  const spec = await specFor('full');
+  const pausing = recording({ shouldStop: () => 'pause' });
+  const paused = await train(spec, ROWS, null, null, pausing);
+  expect(paused.outcome).toBe('paused');
+  await rm(join(paused.folder, 'weights.safetensors'));
+  await expect(train(spec, ROWS, null, paused.folder, recording())).rejects.toMatchObject({ code: 'torn_snapshot' });
+  expect(await latestSnapshot(join(spec.folder, 'snapshots'))).toBeNull();
+});
+
+test('a snapshot of other settings is refused', async () => {
+  const spec = await specFor('full');
+  const paused = await train(spec, ROWS, null, null, recording({ shouldStop: () => 'pause' }));
+  await expect(train({ ...spec, seed: 6 }, ROWS, null, paused.folder, recording())).rejects.toMatchObject({ code: 'snapshot_mismatch' });
+});
+
+test('old snapshots go; a checkpoint an epoch stays', async () => {
+  const spec = await specFor('full');
+  const hooks = recording();
+  await train(spec, ROWS, null, null, hooks);
+  expect((await readdir(join(spec.folder, 'snapshots'))).sort()).toEqual(['6', '8']);
+  expect((await readdir(join(spec.folder, 'checkpoints'))).sort()).toEqual(['3', '6', '9']);
+  expect(hooks.checkpoints).toHaveLength(3);
+});

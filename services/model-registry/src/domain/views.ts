@@ -1,0 +1,48 @@
+import type { AliasObject, ModelObject } from '@tunefleet/contracts';
+import type { Store } from '../store/records.js';
+import type { AliasRecord, BaseRecord, VersionRecord } from '../store/schemas.js';
+
+const aliasesOf = (store: Store, project: string, model: string): string[] =>
+  [...store.aliases.all()]
+    .filter((alias) => alias.project === project && alias.model === model)
+    .map((alias) => alias.name)
+    .sort();
+
+export const baseView = (store: Store, project: string, base: BaseRecord): ModelObject => ({
+  id: base.name,
+  object: 'model',
+  created: base.created_at,
+  owned_by: base.project.startsWith('_') ? 'tunefleet' : base.project,
+  tunefleet: {
+    kind: 'base',
+    aliases: aliasesOf(store, project, base.name),
+    weights_sha256: base.weights_sha256,
+    parameters: base.parameters,
+    context: base.context,
+  },
+});
+
+export const versionView = (store: Store, version: VersionRecord): ModelObject => ({
+  id: version.id,
+  object: 'model',
+  created: version.created_at,
+  owned_by: version.project,
+  tunefleet: {
+    kind: version.kind,
+    base: version.base,
+    job: version.manifest.job,
+    aliases: aliasesOf(store, version.project, version.id),
+    weights_sha256: version.manifest.weights_sha256,
+    manifest_sha256: version.manifest_sha256,
+    lineage: version.manifest.lineage,
+  },
+});
+
+export const aliasView = (alias: AliasRecord): AliasObject => ({
+  id: alias.name,
+  object: 'model_alias',
+  created_at: alias.created_at,
+  updated_at: alias.updated_at,
+  model: alias.model,
+  gate: alias.gate ? { rules: alias.gate.rules } : null,
+});

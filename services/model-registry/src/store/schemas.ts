@@ -1,0 +1,41 @@
+import { ArtifactManifest, GateRule, Nullable } from '@tunefleet/contracts';
+import { Type } from 'typebox';
+
+const Head = { id: Type.String(), project: Type.String(), created_at: Type.Integer(), schema: Type.Literal(1) };
+
+const StoredFile = Type.Object({ path: Type.String(), key: Type.String(), bytes: Type.Integer(), sha256: Type.String() });
+export type StoredFile = Type.Static<typeof StoredFile>;
+
+/** A base model: a Hugging Face folder in the object store. Bundled ones belong to the reserved project `_bundled` and are seen by all. */
+export const BaseRecord = Type.Object({
+  ...Head,
+  name: Type.String(),
+  files: Type.Array(StoredFile),
+  weights_sha256: Type.String(),
+  parameters: Type.Integer(),
+  context: Type.Integer(),
+  rates: Type.Object({ full: Type.Number(), lora: Type.Number() }),
+  default_adapter: Type.Union([Type.Literal('full'), Type.Literal('lora')]),
+});
+export type BaseRecord = Type.Static<typeof BaseRecord>;
+
+/** A tuned model (or one of its checkpoints) with the manifest it came from. */
+export const VersionRecord = Type.Object({
+  ...Head,
+  kind: Type.Union([Type.Literal('version'), Type.Literal('checkpoint')]),
+  base: Type.String(),
+  parent: Type.String(),
+  manifest: ArtifactManifest,
+  manifest_sha256: Type.String(),
+});
+export type VersionRecord = Type.Static<typeof VersionRecord>;
+
+/** A name of the project's own for a model, with the gate that guards it; `model` is null while only the gate exists. */
+export const AliasRecord = Type.Object({
+  ...Head,
+  name: Type.String(),
+  model: Nullable(Type.String()),
+  updated_at: Type.Integer(),
+  gate: Nullable(Type.Object({ rules: Type.Array(GateRule), updated_at: Type.Integer() })),
+});
+export type AliasRecord = Type.Static<typeof AliasRecord>;

@@ -1,0 +1,98 @@
+import { type AdapterInfo, ApiError, type JobCreateBody, type ResolvedModel } from '@tunefleet/contracts';
+import { Type } from 'typebox';
+import { adapterOf, type ParentAdapter } from './adapter.js';
+import type { Requested } from './hyperparameters.js';
+
+type Block = NonNullable<JobCreateBody['tunefleet']>;
+
+/** The `tunefleet` block with every default filled in: what trains, and what a job answers. */
+export interface Settings {
+  task: 'chat' | 'completion' | null;
+  adapter: AdapterInfo;
+  base_precision: 'float32';
+  freeze: null;
+  unfreeze: null;
+  optimizer: {
+    type: 'adamw';
+    learning_rate: number;
+    betas: [number, number];
+    eps: number;
+    weight_decay: number;
+    max_grad_norm: number;
+    schedule: { type: 'constant' | 'linear' | 'cosine'; warmup_ratio: number };
+  };
+  sequence: { max_tokens: number; packing: boolean; on_overflow: 'error' | 'truncate' | 'drop' };
+  micro_batch_size: number;
+  max_steps: number | null;
+  shuffle: boolean;
+  early_stopping: null;
+  snapshot: { every_steps: number; keep: number };
+  priority: number;
+  queue: string;
+}
+/** Its shape in a record; the numbers were checked when the body was. */
+export const SettingsSchema = Type.Unsafe<Settings>({ type: 'object' });
+
+type BaseFacts = Pick<ResolvedModel, 'context' | 'rates' | 'default_adapter'>;
+
+/** Fill in defaults and check what only the model can tell: context, adapter, learning rate. `parent`: the adapter that an `ft:` model already has. */
+export function resolveSettings(block: Block | undefined, requested: Requested, model: BaseFacts, parent: ParentAdapter | null): Settings {
+  const given = block ?? {};
+  const adapter = adapterOf(given.adapter, model.default_adapter, parent);
+  const optimizer = given.optimizer ?? {};
+  const micro = given.micro_batch_size ?? 1;
+  if (requested.batch_size !== 'auto' && micro > requested.batch_size)
+    throw new ApiError('invalid_value', `'tunefleet.micro_batch_size' is ${micro}, more than the batch_size of ${requested.batch_size}.`, {
+      param: 'tunefleet.micro_batch_size',
+    });
+  return {
+    task: given.task === 'chat' || given.task === 'completion' ? given.task : null,
+    adapter,
+    base_precision: 'float32',
+    freeze: null,
+    unfreeze: null,
+    optimizer: {
+      type: 'adamw',
+      learning_rate: learningRate(optimizer.learning_rate, requested.learning_rate_multiplier, model.rates[adapter.type]),
+      betas: [optimizer.betas?.[0] ?? 0.9, optimizer.betas?.[1] ?? 0.999],
+      eps: optimizer.eps ?? 1e-8,
+      weight_decay: optimizer.weight_decay ?? 0,
+      max_grad_norm: optimizer.max_grad_norm ?? 1,
+      schedule: { type: optimizer.schedule?.type ?? 'linear', warmup_ratio: optimizer.schedule?.warmup_ratio ?? 0.1 },
+    },
+    sequence: {
+      max_tokens: maxTokens(given.sequence?.max_tokens, model.context),
+      packing: given.sequence?.packing ?? true,
+      on_overflow: given.sequence?.on_overflow ?? 'error',
+    },
+    micro_batch_size: micro,
+    max_steps: given.max_steps ?? null,
+    shuffle: given.shuffle ?? true,
+    early_stopping: null,
+    snapshot: { every_steps: given.snapshot?.every_steps ?? 50, keep: given.snapshot?.keep ?? 2 },
+    priority: given.priority ?? 0,
+    queue: given.queue ?? 'default',
+  };
+}
+
+const AGREE = 1e-9;
+
+/** `learning_rate` is multiplier x the base's documented rate; given both ways, they agree within 1e-9. */
+function learningRate(given: number | undefined, multiplier: 'auto' | number, rate: number): number {
+  if (given === undefined) return (multiplier === 'auto' ? 1 : multiplier) * rate;
+  if (multiplier !== 'auto' && Math.abs(given / rate - multiplier) > AGREE * Math.max(1, multiplier))
+    throw new ApiError(
+      'invalid_value',
+      `'tunefleet.optimizer.learning_rate' ${given} is ${given / rate} x this base's rate ${rate}, but 'learning_rate_multiplier' is ${multiplier}. Send one of them.`,
+      { param: 'tunefleet.optimizer.learning_rate' },
+    );
+  return given;
+}
+
+function maxTokens(given: number | undefined, context: number): number {
+  if (given !== undefined && given > context)
+    throw new ApiError('invalid_value', `'tunefleet.sequence.max_tokens' is ${given}; this base reads ${context} tokens at most.`, {
+      param: 'tunefleet.sequence.max_tokens',
+    });
+  return given ?? Math.min(512, context);
+}

@@ -1,0 +1,44 @@
+import { ApiError, type JobCreateBody } from '@tunefleet/contracts';
+
+const refuse = (param: string, what: string): never => {
+  throw new ApiError('not_supported', `${what} is known but not built yet. Leave '${param}' out.`, { param });
+};
+
+/** Adapter kinds of PEFT's that we know by name. */
+const OTHER_ADAPTERS = [
+  'dora',
+  'rslora',
+  'ia3',
+  'adalora',
+  'vera',
+  'loha',
+  'lokr',
+  'oft',
+  'boft',
+  'prefix_tuning',
+  'prompt_tuning',
+  'p_tuning',
+];
+
+/** Refuse, by name, what the interface knows and this build does not do (400 `not_supported`). */
+export function refuseUnsupported(body: JobCreateBody): void {
+  if (body.method && body.method.type !== 'supervised') refuse('method.type', `The method '${body.method.type}'`);
+  if (body.method?.dpo) refuse('method.dpo', 'Preference tuning');
+  if (body.method?.reinforcement) refuse('method.reinforcement', 'Reinforcement tuning');
+  if (body.integrations?.length) refuse('integrations', 'An integration');
+  const block = body.tunefleet;
+  if (!block) return;
+  if (block.task && block.task !== 'chat' && block.task !== 'completion') refuse('tunefleet.task', `The task '${block.task}'`);
+  if (block.base_precision === 'int4') refuse('tunefleet.base_precision', 'A 4-bit base');
+  for (const key of ['freeze', 'unfreeze', 'early_stopping'] as const) if (block[key]) refuse(`tunefleet.${key}`, `'${key}'`);
+  const adapter = block.adapter;
+  if (!adapter) return;
+  if (OTHER_ADAPTERS.includes(adapter.type)) refuse('tunefleet.adapter.type', `The adapter '${adapter.type}'`);
+  if (adapter.type !== 'lora' && adapter.type !== 'full')
+    throw new ApiError('invalid_value', `'tunefleet.adapter.type' is 'lora' or 'full', not '${adapter.type}'.`, {
+      param: 'tunefleet.adapter.type',
+    });
+  if (adapter.bias !== undefined && adapter.bias !== 'none') refuse('tunefleet.adapter.bias', 'A trained bias');
+  for (const key of ['use_rslora', 'use_dora', 'modules_to_save', 'layers_to_transform'] as const)
+    if (adapter[key]) refuse(`tunefleet.adapter.${key}`, `'${key}'`);
+}
