@@ -10,15 +10,20 @@ const check = loadResponseCheck();
 export const target = (): { url: string; key: string } => {
   const url = process.env['TUNEFLEET_URL'];
   const key = process.env['TUNEFLEET_API_KEY'];
-  if (!url || !key) throw new Error('no fleet: the acceptance suite is started by jest with its global set-up, or with TUNEFLEET_URL and TUNEFLEET_API_KEY');
+  if (!url || !key)
+    throw new Error(
+      'no fleet: the acceptance suite is started by jest with its global set-up, or with TUNEFLEET_URL and TUNEFLEET_API_KEY',
+    );
   return { url, key };
 };
 
 const inventory = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'routes.json'), 'utf8')) as Record<string, string[]>;
-const routes = Object.values(inventory).flat().map((route) => {
-  const [method, template] = route.split(' ') as [string, string];
-  return { route, method, pattern: new RegExp(`^/v1${template.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`) };
-});
+const routes = Object.values(inventory)
+  .flat()
+  .map((route) => {
+    const [method, template] = route.split(' ') as [string, string];
+    return { route, method, pattern: new RegExp(`^/v1${template.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`) };
+  });
 
 /** Routes that were called in this test file, as `METHOD /template` of routes.json. */
 export const called = new Set<string>();
@@ -43,7 +48,8 @@ async function checkAnswer(method: string, url: URL, response: Response): Promis
   }
   const { message, type, param, code } = body.error ?? {};
   const text = (value: unknown): boolean => typeof value === 'string' && value !== '';
-  if (!text(message) || !text(type) || !text(code) || !(param === null || typeof param === 'string')) faults.push(`${where} has no OpenAI error object: ${JSON.stringify(body)}`);
+  if (!text(message) || !text(type) || !text(code) || !(param === null || typeof param === 'string'))
+    faults.push(`${where} has no OpenAI error object: ${JSON.stringify(body)}`);
 }
 
 export const checkedFetch: typeof fetch = async (input, init) => {
@@ -60,12 +66,24 @@ export function openai(options: ClientOptions = {}): OpenAI {
 }
 
 /** A plain request to the gateway, for what no SDK would send. */
-export async function raw(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<{ status: number; body: { error?: { code?: string; param?: string | null; message?: string; tunefleet?: unknown } } & Record<string, unknown> }> {
+export async function raw(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<{
+  status: number;
+  body: { error?: { code?: string; param?: string | null; message?: string; tunefleet?: unknown } } & Record<string, unknown>;
+}> {
   const { url, key } = target();
   const isBytes = typeof body === 'string' || body instanceof Uint8Array;
   const response = await checkedFetch(`${url}/v1${path}`, {
     method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined || isBytes ? {} : { 'content-type': 'application/json' }), ...headers },
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body === undefined || isBytes ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
     ...(body === undefined ? {} : { body: isBytes ? (body as string) : JSON.stringify(body) }),
   });
   const text = await response.text();
@@ -76,4 +94,5 @@ afterEach(() => {
   expect(faults.splice(0)).toEqual([]);
 });
 
-if (!check) process.stderr.write('skipped: answers are not held against OpenAI\'s document, because TUNEFLEET_SHARED has no data/openai-openapi\n');
+if (!check)
+  process.stderr.write("skipped: answers are not held against OpenAI's document, because TUNEFLEET_SHARED has no data/openai-openapi\n");

@@ -38,7 +38,11 @@ export class Fleet {
   }
 
   static async start(options: FleetOptions = {}): Promise<Fleet> {
-    const fleet = new Fleet(options.data ?? mkdtempSync(join(tmpdir(), 'tunefleet-test-')), options.port ?? (await freePort()), options.env ?? {});
+    const fleet = new Fleet(
+      options.data ?? mkdtempSync(join(tmpdir(), 'tunefleet-test-')),
+      options.port ?? (await freePort()),
+      options.env ?? {},
+    );
     await fleet.launch();
     return fleet;
   }
@@ -47,7 +51,14 @@ export class Fleet {
   async launch(): Promise<void> {
     const started = Date.now();
     const child = spawn(process.execPath, [join(ROOT, 'deploy/local/dist/main.js')], {
-      env: { ...process.env, NODE_OPTIONS: '', TUNEFLEET_DATA: this.data, TUNEFLEET_PORT: String(this.port), TUNEFLEET_API_KEY: 'acceptance-admin-key', ...this.env },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        TUNEFLEET_DATA: this.data,
+        TUNEFLEET_PORT: String(this.port),
+        TUNEFLEET_API_KEY: 'acceptance-admin-key',
+        ...this.env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;

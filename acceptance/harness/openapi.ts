@@ -27,7 +27,10 @@ function modernize(node: unknown): unknown {
   if (node === null || typeof node !== 'object') return node;
   const { nullable, discriminator: _discriminator, ...rest } = node as Json;
   const out: Json = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, modernize(value)]));
-  for (const [word, bound] of [['exclusiveMinimum', 'minimum'], ['exclusiveMaximum', 'maximum']] as const) {
+  for (const [word, bound] of [
+    ['exclusiveMinimum', 'minimum'],
+    ['exclusiveMaximum', 'maximum'],
+  ] as const) {
     if (typeof out[word] !== 'boolean') continue;
     if (out[word]) out[word] = out[bound];
     else delete out[word];
@@ -48,7 +51,8 @@ function deviate(document: { paths: Json; components: { schemas: Json } }, devia
   const keys = (deviation.at ?? '').split('/').slice(1);
   const last = keys.pop() ?? '';
   const parent = keys.reduce<unknown>(step, document.components.schemas[deviation.schema ?? '']) as Json | undefined;
-  if (parent?.[last] === undefined) throw new Error(`a deviation names ${deviation.schema}${deviation.at}, which the document does not have`);
+  if (parent?.[last] === undefined)
+    throw new Error(`a deviation names ${deviation.schema}${deviation.at}, which the document does not have`);
   parent[last] = deviation.add ? [...(parent[last] as string[]), ...deviation.add] : { anyOf: [parent[last], { type: 'null' }] };
 }
 
@@ -66,11 +70,16 @@ export function loadResponseCheck(): ResponseCheck | null {
   for (const deviation of JSON.parse(readFileSync(DEVIATIONS, 'utf8')) as Deviation[]) deviate(document as never, deviation);
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
   ajv.addSchema({ $id: 'openai', components: document.components });
-  const routes = Object.keys(document.paths).map((template) => ({ template, pattern: new RegExp(`^${template.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`) }));
+  const routes = Object.keys(document.paths).map((template) => ({
+    template,
+    pattern: new RegExp(`^${template.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`),
+  }));
   const compiled = new Map<string, ValidateFunction>();
 
   return (method, path, status, body) => {
-    const found = routes.filter((route) => route.pattern.test(path)).sort((a, b) => (a.template.match(/\{/g)?.length ?? 0) - (b.template.match(/\{/g)?.length ?? 0))[0];
+    const found = routes
+      .filter((route) => route.pattern.test(path))
+      .sort((a, b) => (a.template.match(/\{/g)?.length ?? 0) - (b.template.match(/\{/g)?.length ?? 0))[0];
     const operation = found && document.paths[found.template]?.[method.toLowerCase()];
     if (!found || !operation) return [];
     const response = operation.responses[String(status)];

@@ -1,12 +1,25 @@
 import { expect, test } from '@jest/globals';
-import OpenAI, { toFile } from 'openai';
+import type OpenAI from 'openai';
+import { toFile } from 'openai';
 import { openai, raw, target } from '../harness/client.js';
 import { chatRows, until, upload } from '../harness/data.js';
 import { coversInventory } from '../harness/inventory.js';
 
 const client = openai();
-const settled = (id: string): Promise<OpenAI.FileObject> => until(() => client.files.retrieve(id), (file) => file.status !== 'uploaded', 30);
-const validation = async (id: string) => (await raw('GET', `/files/${id}/validation`)).body as unknown as { object: string; status: string; rows: number; faults: Record<string, number>; data: { line: number; column: number | null; code: string; message: string }[] };
+const settled = (id: string): Promise<OpenAI.FileObject> =>
+  until(
+    () => client.files.retrieve(id),
+    (file) => file.status !== 'uploaded',
+    30,
+  );
+const validation = async (id: string) =>
+  (await raw('GET', `/files/${id}/validation`)).body as unknown as {
+    object: string;
+    status: string;
+    rows: number;
+    faults: Record<string, number>;
+    data: { line: number; column: number | null; code: string; message: string }[];
+  };
 
 test('a file is uploaded, validated, listed, read back and deleted', async () => {
   const text = chatRows(12);
@@ -21,19 +34,41 @@ test('a file is uploaded, validated, listed, read back and deleted', async () =>
 });
 
 test('expires_after sets expires_at', async () => {
-  const file = await client.files.create({ file: await toFile(Buffer.from('hello'), 'a.txt'), purpose: 'user_data', expires_after: { anchor: 'created_at', seconds: 3600 } });
+  const file = await client.files.create({
+    file: await toFile(Buffer.from('hello'), 'a.txt'),
+    purpose: 'user_data',
+    expires_after: { anchor: 'created_at', seconds: 3600 },
+  });
   expect(file.expires_at).toBe(file.created_at + 3600);
-  await expect(client.files.create({ file: await toFile(Buffer.from('x'), 'a'), purpose: 'user_data', expires_after: { anchor: 'created_at', seconds: 59 } })).rejects.toMatchObject({ status: 400, code: 'invalid_value' });
+  await expect(
+    client.files.create({
+      file: await toFile(Buffer.from('x'), 'a'),
+      purpose: 'user_data',
+      expires_after: { anchor: 'created_at', seconds: 59 },
+    }),
+  ).rejects.toMatchObject({ status: 400, code: 'invalid_value' });
 });
 
 const good = (n: number): string => chatRows(n);
 const row = (messages: unknown): string => JSON.stringify({ messages });
-const ok = [{ role: 'user', content: 'a' }, { role: 'assistant', content: 'b' }];
+const ok = [
+  { role: 'user', content: 'a' },
+  { role: 'assistant', content: 'b' },
+];
 
 test.each<[string, string | Uint8Array, string, number | null]>([
   ['a row that is not JSON', `${good(11)}\n{"messages": [`, 'invalid_json', 12],
   ['a row that is not an object', `${good(11)}\n[1, 2]`, 'invalid_row', 12],
-  ['bytes that are not UTF-8', Buffer.concat([Buffer.from(`${good(11)}\n{"messages": [{"role": "user", "content": "`), Buffer.from([0xff, 0xfe, 0xc0]), Buffer.from('"}]}')]), 'invalid_encoding', 12],
+  [
+    'bytes that are not UTF-8',
+    Buffer.concat([
+      Buffer.from(`${good(11)}\n{"messages": [{"role": "user", "content": "`),
+      Buffer.from([0xff, 0xfe, 0xc0]),
+      Buffer.from('"}]}'),
+    ]),
+    'invalid_encoding',
+    12,
+  ],
   ['UTF-16', Buffer.from(good(12), 'utf16le'), 'invalid_encoding', 1],
   ['a wrong role', `${good(11)}\n${row([{ role: 'robot', content: 'x' }, ...ok])}`, 'invalid_role', 12],
   ['no assistant message', `${good(11)}\n${row([{ role: 'user', content: 'x' }])}`, 'missing_assistant', 12],
@@ -57,7 +92,11 @@ test.each<[string, string | Uint8Array, string, number | null]>([
 test('a job on a file in error is created, then failed with its code', async () => {
   const file = await settled((await upload(client, good(9))).id);
   const job = await client.fineTuning.jobs.create({ model: 'tunefleet-base', training_file: file.id });
-  const failed = await until(() => client.fineTuning.jobs.retrieve(job.id), (j) => j.status === 'failed', 20);
+  const failed = await until(
+    () => client.fineTuning.jobs.retrieve(job.id),
+    (j) => j.status === 'failed',
+    20,
+  );
   expect(failed.error).toMatchObject({ code: 'invalid_n_examples', param: 'training_file' });
 });
 
@@ -95,7 +134,13 @@ test('a client that hangs up in mid-upload leaves nothing, and the service lives
       await new Promise((next) => setTimeout(next, 10));
     },
   });
-  const sent = fetch(`${url}/v1/files`, { method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': `multipart/form-data; boundary=${boundary}` }, body, duplex: 'half', signal: abort.signal } as RequestInit);
+  const sent = fetch(`${url}/v1/files`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': `multipart/form-data; boundary=${boundary}` },
+    body,
+    duplex: 'half',
+    signal: abort.signal,
+  } as RequestInit);
   setTimeout(() => abort.abort(), 300);
   await expect(sent).rejects.toThrow();
   expect((await client.files.list()).data.length).toBe(before);
