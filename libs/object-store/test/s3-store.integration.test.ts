@@ -84,6 +84,7 @@ describe('S3', () => {
     const broken = await openObjectStore(optionsFor(faulty.url));
     await expect(broken.put('p1/victim', Readable.from([Buffer.alloc(9 * 1024 * 1024)]))).rejects.toThrow();
     expect(seen.at(-1)).toBe('DELETE ?uploadId=u1');
+    expect(seen.filter((line) => line.startsWith('POST ?uploadId'))).toHaveLength(4); // InternalError is tried again
     faulty.close();
   });
 
