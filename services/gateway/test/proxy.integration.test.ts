@@ -22,6 +22,10 @@ beforeAll(async () => {
           return reply.send({ bytes: seen.bytes, type: request.headers['content-type'] });
         });
       });
+      service.get('/v1/evals/silent', async (_request, reply) => {
+        reply.hijack();
+        reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+      });
       service.get('/v1/models/:id', async (request) => ({
         id: (request.params as { id: string }).id,
         url: request.raw.url,
@@ -131,6 +135,13 @@ describe('what passes', () => {
     expect(text).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\ndata: [DONE]\n\n');
     expect(arrivals.at(-1)! - arrivals[0]!).toBeGreaterThan(150);
   });
+});
+
+test('a stream of events is open before its first event', async () => {
+  const leaving = new AbortController();
+  const response = await fleet.call('/v1/evals/silent', { signal: leaving.signal });
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+  leaving.abort();
 });
 
 describe('what breaks', () => {

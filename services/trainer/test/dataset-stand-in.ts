@@ -3,12 +3,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ApiError, type FileSummary, type ObjectLink, type RpcReply } from '@tunefleet/contracts';
-import { connect } from '@tunefleet/messaging';
+import { type Bus, connect } from '@tunefleet/messaging';
 import { openObjectStore } from '@tunefleet/object-store';
 import { createLogger } from '@tunefleet/service';
 import { type Example, ShardWriter } from '@tunefleet/training-data';
 
 export interface DatasetStandIn {
+  bus: Bus;
   files: Map<string, FileSummary & { project: string; examples: Example[] }>;
   /** Result files by id, as they were copied from the trainer's links. */
   results: Map<string, string>;
@@ -92,6 +93,7 @@ export async function startDataset(natsUrl: string, folder: string, signingKey: 
     } as FileSummary;
   });
   return {
+    bus,
     files,
     results,
     add(id, examples, change = {}) {

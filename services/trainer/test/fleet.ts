@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { IDENTITY_HEADER, signIdentity } from '@tunefleet/contracts';
+import { IDENTITY_HEADER, type ResolvedModel, signIdentity } from '@tunefleet/contracts';
 import { type NatsTestServer, startNatsServer } from '../../../tools/jest/nats-server.js';
 import { freePort } from '../../../tools/jest/server-process.js';
 import { type DatasetStandIn, startDataset } from './dataset-stand-in.js';
@@ -102,6 +102,11 @@ export class Fleet {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: response.status, body: (await response.json()) as T };
+  }
+
+  /** What the registry says of a model, asked as dataset would. */
+  resolve(model: string): Promise<ResolvedModel> {
+    return this.dataset.bus.request('model-registry.resolve_model', { project: 'default', model });
   }
 
   async close(): Promise<void> {

@@ -1,36 +1,19 @@
-import { ApiError, type Identity, LIMITS, mintId, Nullable, Project } from '@tunefleet/contracts';
+import {
+  ApiError,
+  type Identity,
+  KeyCreateBody,
+  KeyDeletedObject,
+  KeyListQuery,
+  KeyObject,
+  mintId,
+  NewKeyObject,
+} from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
 import { createOnce } from '@tunefleet/records';
 import { type App, ListSchema, listOf, onceRequest } from '@tunefleet/service';
 import { Type } from 'typebox';
 import { mintKey } from '../domain/api-key.js';
 import type { IndexedKey, KeyRecord, KeyStore } from '../store/keys.js';
-
-const KeyScope = Type.Enum(['read', 'write', 'admin']);
-const CreateKeyBody = Type.Object({
-  project: Project,
-  scope: KeyScope,
-  /** Unix seconds; without it the key lives until it is revoked. */
-  expires_at: Type.Optional(Nullable(Type.Integer({ minimum: 0 }))),
-});
-const shown = {
-  id: Type.String(),
-  object: Type.Literal('api_key'),
-  project: Project,
-  scope: KeyScope,
-  created_at: Type.Integer(),
-  expires_at: Nullable(Type.Integer()),
-};
-const KeyAnswer = Type.Object(shown);
-/** The only time that the key itself is told. */
-const NewKeyAnswer = Type.Object({ ...shown, key: Type.String() });
-const DeletedAnswer = Type.Object({ id: Type.String(), object: Type.Literal('api_key'), deleted: Type.Literal(true) });
-const ListQuery = Type.Object({
-  project: Type.Optional(Project),
-  after: Type.Optional(Type.String()),
-  limit: Type.Integer({ minimum: 1, maximum: LIMITS.listMax, default: 20 }),
-  order: Type.Enum(['asc', 'desc'], { default: 'desc' }),
-});
 
 const answer = ({ id, project, scope, created_at, expires_at }: IndexedKey) => ({
   id,
@@ -50,7 +33,7 @@ export function apiKeyRoutes(app: App, bus: Bus, keys: KeyStore): void {
 
   app.post(
     '/v1/api_keys',
-    { config, schema: { tags: ['api keys'], body: CreateKeyBody, response: { 200: NewKeyAnswer } } },
+    { config, schema: { tags: ['api keys'], body: KeyCreateBody, response: { 200: NewKeyObject } } },
     async (request) => {
       const { project, scope, expires_at = null } = request.body;
       if (!governs(request.identity, project))
@@ -79,7 +62,7 @@ export function apiKeyRoutes(app: App, bus: Bus, keys: KeyStore): void {
 
   app.get(
     '/v1/api_keys',
-    { config, schema: { tags: ['api keys'], querystring: ListQuery, response: { 200: ListSchema(KeyAnswer) } } },
+    { config, schema: { tags: ['api keys'], querystring: KeyListQuery, response: { 200: ListSchema(KeyObject) } } },
     async (request) => {
       const { after, limit, order, project = request.identity.project } = request.query;
       if (!governs(request.identity, project)) return listOf([], { has_more: false });
@@ -90,7 +73,7 @@ export function apiKeyRoutes(app: App, bus: Bus, keys: KeyStore): void {
 
   app.delete(
     '/v1/api_keys/:id',
-    { config, schema: { tags: ['api keys'], params: Type.Object({ id: Type.String() }), response: { 200: DeletedAnswer } } },
+    { config, schema: { tags: ['api keys'], params: Type.Object({ id: Type.String() }), response: { 200: KeyDeletedObject } } },
     async (request) => {
       const { id } = request.params;
       const stored = await keys.get(id);
