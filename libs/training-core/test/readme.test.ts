@@ -4,11 +4,25 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { readLoraFolder } from '@tunefleet/model-formats';
+import { openGenerator } from '@tunefleet/models';
+import { TextTokenizer } from '@tunefleet/tokenization';
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { workFolder } from './fixture.js';
 
 const SHARED = process.env['TUNEFLEET_SHARED'] ?? join(import.meta.dirname, '../../../../shared');
 const STORIES = join(SHARED, 'data/models/stories260K-hf');
+
+/** Greedy text of the adapted base after `prompt`. */
+async function continued(base: string, adapter: string, prompt: string): Promise<string> {
+  const tokenizer = await TextTokenizer.load(base);
+  const generator = await openGenerator({ base });
+  const { ids } = await tokenizer.encode(prompt, { addSpecialTokens: true });
+  const settings = { max_tokens: 20, temperature: 0, top_p: 1, seed: 0, stop_ids: [] };
+  const made: number[] = [];
+  for await (const id of generator.generate({ ids, adapter, ...settings })) made.push(id);
+  await generator.close();
+  return tokenizer.decode(made);
+}
 
 skipUnless(existsSync(STORIES), 'TUNEFLEET_SHARED: data/models/stories260K-hf is not there')(
   'the program in the README trains an adapter on a text file',
@@ -28,6 +42,7 @@ skipUnless(existsSync(STORIES), 'TUNEFLEET_SHARED: data/models/stories260K-hf is
     expect(losses.length).toBe(9);
     expect(losses.at(-1)!).toBeLessThan(losses[0]!);
     expect((await readLoraFolder(join(folder, 'work/result'))).config).toMatchObject({ rank: 8, alpha: 16, targets: 'all-linear' });
+    expect(await continued(STORIES, join(folder, 'work/result'), 'Once upon a')).toMatch(/^ ?time there was a /);
     await rm(join(script, '..'), { recursive: true });
   },
   60_000,

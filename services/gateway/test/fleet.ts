@@ -96,10 +96,10 @@ export const json = (body: unknown) => ({ method: 'POST', headers: { 'content-ty
 export const errorOf = async (response: Response) =>
   ((await response.json()) as { error: { code: string; param: string | null; message: string; type: string } }).error;
 
-/** Waits until it holds, 5 s at most. */
+/** Waits until it holds, 30 s at most. */
 export async function until(holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
-    if (tries > 500) throw new Error('it never held');
+    if (tries > 3000) throw new Error('it never held');
     await sleep(10);
   }
 }

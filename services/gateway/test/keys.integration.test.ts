@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { connect } from '@tunefleet/messaging';
 import { createLogger } from '@tunefleet/service';
 import { postExtraKeys } from '@tunefleet/service/testing';
@@ -6,6 +6,9 @@ import { gatewayApp } from '../src/app.js';
 import { keepBootstrapKey } from '../src/domain/bootstrap.js';
 import { openKeys } from '../src/store/keys.js';
 import { ADMIN_KEY, errorOf, type Fleet, IDENTITY_KEY, json, startFleet, until } from './fleet.js';
+
+// Processes start slowly where several suites share a machine.
+jest.setTimeout(60_000);
 
 let fleet: Fleet;
 beforeAll(async () => {

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import OpenAI from 'openai';
 import { Type } from 'typebox';
 import { ADMIN_KEY, errorOf, type Fleet, json, startFleet } from './fleet.js';
+
+// Processes start slowly where several suites share a machine.
+jest.setTimeout(60_000);
 
 let fleet: Fleet;
 beforeAll(async () => {
