@@ -139,7 +139,7 @@ describe('moves', () => {
   const long = (): Promise<Job> =>
     client.fineTuning.jobs.create(
       smallJob(file, { method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: 50, batch_size: 4 } } } }),
-    ) as Promise<Job>;
+    ) as unknown as Promise<Job>;
   const running = (id: string): Promise<Job> =>
     until(
       async () => (await client.fineTuning.jobs.retrieve(id)) as Job,
@@ -165,7 +165,7 @@ describe('moves', () => {
     expect(['pausing', 'paused']).toContain((await client.fineTuning.jobs.pause(job.id)).status);
     const paused = await until(
       () => client.fineTuning.jobs.retrieve(job.id),
-      (j) => j.status === 'paused',
+      (j) => (j.status as string) === 'paused',
       30,
     );
     expect(paused.status as string).toBe('paused');
