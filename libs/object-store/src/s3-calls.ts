@@ -29,13 +29,21 @@ async function within<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** minio throws the bare XML element of an error that came with 200. */
+function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const { Code, Message } = thrown as { Code?: string; Message?: string };
+  return Object.assign(new Error(Message ?? String(thrown)), { code: Code });
+}
+
 /** Runs one S3 request (all we send are safe to repeat) up to 4 times; `service_unavailable` when the store stays away. */
 export async function s3Call<T>(run: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
     try {
       return await within(run);
-    } catch (error) {
+    } catch (thrown) {
+      const error = asError(thrown);
       if (!isTransient(error)) throw error;
       if (attempt === ATTEMPTS) throw new ApiError('service_unavailable', 'The object store does not answer.', { cause: error });
       await sleep(BASE_DELAY_MS * 2 ** attempt * (0.5 + Math.random()), undefined, signal ? { signal } : {});

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openWeights, weightsSha256Of } from '@tunefleet/model-formats';
+import { openSafetensors, openWeights, weightsSha256Of } from '@tunefleet/model-formats';
 import { engineIdentity, latestSnapshot, sameEngine, TrainingError, type TrainingSpec, train } from '@tunefleet/training-core';
-import { openExamples } from './inputs/examples.js';
+import { PreparedData } from '@tunefleet/training-data';
 import { EXIT } from './exit-codes.js';
 import type { FromTraining, ProcessSpec, ToTraining } from './supervision/protocol.js';
 
@@ -29,8 +29,8 @@ process.on('SIGTERM', () => {
 });
 
 async function weightsOf(model: string): Promise<string> {
-  const adapter = existsSync(join(model, 'adapter_model.safetensors'));
-  const weights = await openWeights(model, adapter ? 'adapter_model.safetensors' : undefined);
+  const adapter = join(model, 'adapter_model.safetensors');
+  const weights = existsSync(adapter) ? await openSafetensors(adapter) : await openWeights(model);
   try {
     return await weightsSha256Of(weights);
   } finally {
@@ -46,8 +46,8 @@ async function run(): Promise<number> {
     base: join(folder, 'base'),
     ...(continues ? { continueFrom: join(folder, 'adapter') } : {}),
   };
-  const training = await openExamples(join(folder, 'data/train'));
-  const validation = validates ? await openExamples(join(folder, 'data/valid')) : null;
+  const training = await PreparedData.open(join(folder, 'data/train'));
+  const validation = validates ? await PreparedData.open(join(folder, 'data/valid')) : null;
   const resume = await latestSnapshot(join(folder, 'snapshots'));
   const engine = engineIdentity(spec.threads);
   tell({ type: 'started', resumed: resume?.manifest.step ?? null, engine, exact: !resume || sameEngine(resume.manifest.engine, engine) });
@@ -59,7 +59,9 @@ async function run(): Promise<number> {
       hashing = hashing.then(() => tell({ type: 'snapshot', step, folder: path }));
     },
     onCheckpoint: (path, step, epoch, metrics) => {
-      hashing = hashing.then(async () => tell({ type: 'checkpoint', step, epoch, folder: path, metrics, weights_sha256: await weightsOf(path) }));
+      hashing = hashing.then(async () =>
+        tell({ type: 'checkpoint', step, epoch, folder: path, metrics, weights_sha256: await weightsOf(path) }),
+      );
     },
     shouldStop: () => (yielding ? 'pause' : 'continue'),
   });

@@ -12,6 +12,8 @@ export const AdapterInfo = Type.Union([
   }),
 ]);
 
+export type AdapterInfo = Type.Static<typeof AdapterInfo>;
+
 /** What a name (base, alias, version, checkpoint) stands for just now. */
 export const ResolvedModel = Type.Object({
   /** Canonical id: a base's name, or `ft:...`. */

@@ -17,7 +17,10 @@ const pathTo = (loss: Value, targets: ReadonlySet<Value>): { order: Value[]; onP
  * Reverse mode: gradients of a float32 scalar `loss` with respect to each of `targets`, of the targets' shapes, as values of the same graph.
  * Throws where an operator on the way has no gradient rule, and where a target has no effect on the loss.
  */
-export const gradients = (loss: Value, targets: readonly Value[]): Value[] => {
+export const gradients = <const Targets extends readonly Value[]>(
+  loss: Value,
+  targets: Targets,
+): { -readonly [Place in keyof Targets]: Value } => {
   if (loss.dtype !== 'f32' || loss.shape.length !== 0) throw new Error('gradients: the loss must be an f32 scalar (shape [])');
   const { builder } = loss;
   const { order, onPath } = pathTo(loss, new Set(targets));
@@ -45,5 +48,5 @@ export const gradients = (loss: Value, targets: readonly Value[]): Value[] => {
       throw new Error(`gradients: "${name}" has no effect on the loss`);
     }
     return reshape(sum, target.shape);
-  });
+  }) as { -readonly [Place in keyof Targets]: Value };
 };

@@ -21,6 +21,7 @@ export class Emitter {
   #prefix = '';
   #literals = new Map<string, string>();
   #dimensions = new Map<string, string>();
+  #shapes = new Map<string, string>();
   /** First input axis that carries each dimension name alone. */
   readonly #axes = new Map<string, { input: string; axis: number }>();
 
@@ -65,11 +66,13 @@ export class Emitter {
   /** A shape as an int64 vector, worked out from the feeds at run time where it holds names. */
   shape(shape: Shape): string {
     if (isStatic(shape)) return this.ints(shape);
-    return this.op(
-      'Concat',
-      shape.map((dimension) => this.dimension(dimension)),
-      { axis: 0 },
-    );
+    const key = shape.join(', ');
+    const known = this.#shapes.get(key);
+    if (known) return known;
+    const sizes = shape.map((dimension) => this.dimension(dimension));
+    const made = this.op('Concat', sizes, { axis: 0 });
+    this.#shapes.set(key, made);
+    return made;
   }
 
   /** One size as an int64 vector of one element. */

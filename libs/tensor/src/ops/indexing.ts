@@ -6,7 +6,7 @@ import { iota } from './leaves.js';
 import { broadcastTo, reshape } from './movement.js';
 import { apply, type NdArray, type Primitive } from './primitive.js';
 
-/** Rows of `table` [rows, ...] by `ids` [...] of i32: [...ids, ...]. A negative or too large id is an error of the run. */
+/** Rows of `table` [rows, ...] by `ids` [...] of i32 in 0..rows-1: [...ids, ...]. A larger id is an error of the run; a negative one is not found out. */
 export const gatherOp: Primitive = {
   name: 'gather',
   type: ([table, ids]) => {
@@ -67,7 +67,7 @@ const rowsOf = ({ data, shape }: NdArray): { width: number; row(index: number): 
   return { width, row: (index) => data.subarray(index * width, (index + 1) * width) };
 };
 
-/** One element of each row of `x` [..., n], by `ids` [...] of i32: [...]. */
+/** One element of each row of `x` [..., n], by `ids` [...] of i32 in 0..n-1: [...]. */
 export const pickOp: Primitive = {
   name: 'pick',
   type: ([x, ids]) => {

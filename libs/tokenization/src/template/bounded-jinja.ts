@@ -1,5 +1,6 @@
 import { TokenizationError } from '../errors.js';
-import { Environment, Interpreter, type Program, parse, tokenize } from './jinja-library.js';
+import { Environment, type Program, parse, type SyntaxNode, tokenize, type Value } from './jinja-library.js';
+import { PythonicInterpreter } from './pythonic-interpreter.js';
 import { strftime } from './strftime.js';
 
 /** Bounds on a template, which comes from whoever made the model. */
@@ -11,21 +12,21 @@ export const TEMPLATE_LIMITS = {
   /** Nodes within nodes, macro calls included. */
   maxDepth: 200,
   /** Nodes evaluated in one rendering: a conversation of 2,048 messages takes some 100,000. */
-  maxSteps: 5_000_000,
+  maxSteps: 2_000_000,
   /** Characters of any text, items of any list. */
   maxTextLength: 32 * 1024 * 1024,
   maxListLength: 100_000,
-  /** Milliseconds of one rendering. */
-  maxMilliseconds: 2000,
+  /** Milliseconds of one rendering: generous, so that a busy machine does not decide what is refused. */
+  maxMilliseconds: 10_000,
 } as const;
 
 /** The interpreter with every node counted. */
-class BoundedInterpreter extends Interpreter {
+class BoundedInterpreter extends PythonicInterpreter {
   private steps = 0;
   private depth = 0;
   private readonly deadline = performance.now() + TEMPLATE_LIMITS.maxMilliseconds;
 
-  override evaluate(node: unknown, environment: unknown): { value?: unknown } {
+  override evaluate(node: SyntaxNode | undefined, environment: unknown): Value {
     this.steps += 1;
     this.depth += 1;
     if (this.depth > TEMPLATE_LIMITS.maxDepth) throw beyond(`nested deeper than ${TEMPLATE_LIMITS.maxDepth}`);

@@ -25,3 +25,5 @@ export async function openWorkFolder(): Promise<string> {
   await mkdir(folder, { recursive: true });
   return folder;
 }
+
+export const removeWorkFolder = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true });

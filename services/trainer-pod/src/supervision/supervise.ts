@@ -6,7 +6,7 @@ import type { Outcome, WorkContext } from '@tunefleet/jobs';
 import type { Origin, Publisher } from '../artifacts/publisher.js';
 import { EXIT } from '../exit-codes.js';
 import { forgetUnannounced, type PodParts } from '../run-job.js';
-import type { MetricsRelay } from './metrics-relay.js';
+import type { MetricsSent } from './metrics-sent.js';
 import type { FromTraining } from './protocol.js';
 import { type ChildExit, startTraining, type TrainingChild } from './training-child.js';
 
@@ -19,32 +19,49 @@ interface Supervised {
   job: string;
   folder: string;
   origin: Origin;
-  relay: MetricsRelay;
+  metrics: MetricsSent;
   published: Publisher;
   context: WorkContext;
 }
 
-type Ending = { exit: ChildExit; last: Extract<FromTraining, { type: 'finished' | 'yielded' | 'failed' }> | null };
+type Ending = Extract<FromTraining, { type: 'finished' | 'yielded' | 'failed' }>;
 
 /**
  * Keeps a training process going until it finishes, fails or is asked to yield. One that is killed is started again in the same attempt, from the newest
  * local snapshot that it had told of; the trainer need not know.
  */
 export async function superviseTraining(run: Supervised): Promise<Outcome> {
-  const { context, parts } = run;
+  const { context, parts, published } = run;
   const announced = new Set<number>();
-  const stepsIn = await startingStep(run, announced);
-  let furthest = stepsIn;
+  let furthest = await startingStep(run, announced);
   let deaths = 0;
+  let child: TrainingChild | null = null;
+  const kill = () => child?.kill();
+  const heed = () => {
+    if (context.wish() === 'pause' || context.wish() === 'drain') child?.yield();
+  };
+  context.signal.addEventListener('abort', kill);
+  context.onWish(heed);
+  // A publication that the trainer refuses means that this attempt holds the job no more: computing on is pointless.
+  published.onFault(kill);
   for (;;) {
     const before = furthest;
-    const { exit, last } = await oneProcess(run, announced, (step) => {
-      furthest = Math.max(furthest, step);
-    });
+    const { folder, job } = run;
+    let last: Ending | null = null as Ending | null;
+    const onMessage = (message: FromTraining) => {
+      const ending = take(run, announced, message);
+      last = ending ?? last;
+      if (message.type === 'step') furthest = Math.max(furthest, message.row.step);
+    };
+    child = await startTraining({ folder, job, runFolder: parts.runFolder, onMessage });
+    if (context.signal.aborted) kill();
+    heed();
+    const exit = await child.exited;
     context.signal.throwIfAborted();
     if (last) return await conclude(run, last);
     deaths = furthest > before ? 1 : deaths + 1;
     parts.bus.logger.warn({ job: run.job, code: exit.code, signal: exit.signal, stderr: exit.stderr, deaths }, 'the training process died');
+    await published.settled();
     if (context.wish() === 'drain') return { type: 'drained' };
     if (deaths > DEATHS_WITHOUT_PROGRESS) return diedTooOften(exit);
     await forgetUnannounced(run.folder, announced);
@@ -63,61 +80,33 @@ function diedTooOften({ code, signal, stderr }: ChildExit): Outcome {
   return { type: 'failed', error: { code: 'training_failed', message: message.trim(), param: null }, retry: true };
 }
 
-async function oneProcess(run: Supervised, announced: Set<number>, onStep: (step: number) => void): Promise<Ending> {
-  const { context, origin, relay, published } = run;
-  let last: Ending['last'] = null;
-  let child: TrainingChild | null = null;
-
-  function handle(message: FromTraining): void {
-    switch (message.type) {
-      case 'started':
-        origin.engine = message.engine;
-        origin.exact &&= message.exact;
-        break;
-      case 'step':
-        relay.add(message.row);
-        context.step(message.row.step);
-        onStep(message.row.step);
-        break;
-      case 'snapshot':
-        announced.add(message.step);
-        published.snapshot(message);
-        break;
-      case 'checkpoint':
-        published.checkpoint(message);
-        break;
-      case 'finished':
-      case 'yielded':
-      case 'failed':
-        last = message;
-        break;
-    }
-  }
-
-  const { parts, folder, job } = run;
-  child = await startTraining({ folder, job, runFolder: parts.runFolder, onMessage: handle });
-  const kill = () => child?.kill();
-  const heed = () => {
-    const wish = context.wish();
-    if (wish === 'pause' || wish === 'drain') child?.yield();
-  };
-  // A publication that the trainer refuses means that this attempt is not the holder any more: computing on is pointless.
-  published.onFault(kill);
-  context.signal.addEventListener('abort', kill);
-  const forget = context.onWish(heed);
-  if (context.signal.aborted) kill();
-  heed();
-  try {
-    const exit = await child.exited;
-    return { exit, last };
-  } finally {
-    forget();
-    context.signal.removeEventListener('abort', kill);
+/** Acts on a message; an ending is returned. */
+function take({ context, origin, metrics, published }: Supervised, announced: Set<number>, message: FromTraining): Ending | null {
+  switch (message.type) {
+    case 'started':
+      origin.engine = message.engine;
+      origin.exact &&= message.exact;
+      return null;
+    case 'step':
+      metrics.send(message.row);
+      context.step(message.row.step);
+      return null;
+    case 'snapshot':
+      announced.add(message.step);
+      published.snapshot(message);
+      return null;
+    case 'checkpoint':
+      published.checkpoint(message);
+      return null;
+    case 'finished':
+    case 'yielded':
+    case 'failed':
+      return message;
   }
 }
 
-async function conclude({ relay, published, context, job, parts }: Supervised, last: NonNullable<Ending['last']>): Promise<Outcome> {
-  await relay.flush();
+async function conclude({ metrics, published, context, job, parts }: Supervised, last: Ending): Promise<Outcome> {
+  await metrics.stored();
   await published.settled();
   switch (last.type) {
     case 'finished': {

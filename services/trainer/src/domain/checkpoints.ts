@@ -1,7 +1,7 @@
 import type { RpcRequest } from '@tunefleet/contracts';
+import { addEvent } from '@tunefleet/jobs';
 import type { Checkpoint, JobRecord } from '../store/job-record.js';
-import { EVENT } from './events.js';
-import { requireHolder } from './holder.js';
+import { checkpointEvent, EVENT } from './events.js';
 import { checkManifest, manifestKey, manifestSha256, readManifest } from './manifests.js';
 import { checkpointModelId } from './names.js';
 import type { Trainer } from './parts.js';
@@ -12,14 +12,14 @@ import type { Trainer } from './parts.js';
  */
 export async function putCheckpoint(trainer: Trainer, request: RpcRequest<'trainer.put_checkpoint'>): Promise<void> {
   const { id, attempt, step, epoch, manifest } = request;
-  const { records, bus } = trainer;
-  const before = await requireHolder(records, id, attempt);
+  const { records, work, bus } = trainer;
+  const before = await work.heldBy(id, attempt);
   if (before.checkpoints.some((known) => known.step === step && known.registered)) return;
   await checkManifest(trainer, before, attempt, manifest);
   const key = manifestKey(before, attempt, `checkpoints/${step}`);
   const created_at = Math.floor(Date.now() / 1000);
   const entry: Checkpoint = { step, epoch, created_at, metrics: checkpointMetrics(request.metrics), manifest_key: key, registered: false };
-  const { value: job } = await records.update(id, (current) =>
+  const job = await work.updateHeld(id, attempt, (current) =>
     current.checkpoints.some((known) => known.step === step) ? null : { ...current, checkpoints: [...current.checkpoints, entry] },
   );
   const first = job.checkpoints.find((known) => known.step === step) ?? entry;
@@ -38,11 +38,8 @@ export async function putCheckpoint(trainer: Trainer, request: RpcRequest<'train
 
 function registered(job: JobRecord, step: number): JobRecord | null {
   if (job.checkpoints.some((known) => known.step === step && known.registered)) return null;
-  return {
-    ...job,
-    checkpoints: job.checkpoints.map((known) => (known.step === step ? { ...known, registered: true } : known)),
-    work: withEvent(job.work, EVENT.checkpoint(step)),
-  };
+  const checkpoints = job.checkpoints.map((known) => (known.step === step ? { ...known, registered: true } : known));
+  return addEvent({ ...job, checkpoints }, checkpointEvent(step), { message: EVENT.checkpoint(step) });
 }
 
 /** Figures under OpenAI's names. Validation runs over the whole file, so the full figures are the same ones. */

@@ -1,8 +1,8 @@
 import { ApiError, type JobCreateBody, LIMITS, type ResolvedModel } from '@tunefleet/contracts';
+import { isFinished } from '@tunefleet/jobs';
 import type { JobRecord } from '../store/job-record.js';
 import { readParentAdapter } from './adapter.js';
 import { requestedHyperparameters } from './hyperparameters.js';
-import { seedOf } from './names.js';
 import type { Parts } from './parts.js';
 import { resolveSettings } from './settings.js';
 import { refuseUnsupported } from './unsupported.js';
@@ -10,16 +10,14 @@ import { refuseUnsupported } from './unsupported.js';
 /** Purposes whose rows can be trained on. */
 const TRAINABLE = 'fine-tune';
 
-const LIVE = new Set(['validating_files', 'queued', 'running', 'pausing', 'paused']);
-
-/** A job with all that its body decides; its life (`work`) is added by whoever submits it. */
-export type NewJob = Omit<JobRecord, 'work' | 'id' | 'created_at'>;
+/** What a body decides of a job; id, time, seed and life (`work`) come when it is submitted. */
+export type NewJob = Omit<JobRecord, 'work' | 'id' | 'created_at' | 'seed'>;
 
 /**
  * Checks a body against the models and files of a project. Errors: `not_supported`, `invalid_value`, `invalid_purpose`, 404 `model_not_found` and
  * `file_not_found` with their param, 429 `queue_full`.
  */
-export async function planJob(parts: Parts, project: string, body: JobCreateBody): Promise<NewJob & { seedGiven: number | null }> {
+export async function planJob(parts: Parts, project: string, body: JobCreateBody): Promise<NewJob> {
   refuseUnsupported(body);
   const requested = requestedHyperparameters(body);
   const model = await parts.bus.request('model-registry.resolve_model', { project, model: body.model });
@@ -27,7 +25,7 @@ export async function planJob(parts: Parts, project: string, body: JobCreateBody
   if (body.validation_file) await checkFile(parts, project, body.validation_file, 'validation_file');
   const parent = model.adapter ? await readParentAdapter(model.adapter) : null;
   const settings = resolveSettings(body.tunefleet, requested, model, parent);
-  const live = parts.records.count((job) => job.project === project && LIVE.has(job.state));
+  const live = parts.records.count((job) => job.project === project && !isFinished(job.work.state));
   if (live >= LIMITS.liveJobs)
     throw new ApiError('queue_full', `This project has ${live} jobs that are not finished, the most there may be. Cancel some or wait.`);
   return {
@@ -36,8 +34,6 @@ export async function planJob(parts: Parts, project: string, body: JobCreateBody
     model: factsOf(model),
     training_file: body.training_file,
     validation_file: body.validation_file ?? null,
-    seed: body.seed ?? 0,
-    seedGiven: body.seed ?? null,
     suffix: body.suffix ?? null,
     metadata: body.metadata ?? null,
     requested,
@@ -47,7 +43,7 @@ export async function planJob(parts: Parts, project: string, body: JobCreateBody
     exact: true,
     snapshots: [],
     checkpoints: [],
-    completion: null,
+    manifest_key: null,
     metrics_archived: false,
     fine_tuned_model: null,
     result_file: null,
@@ -56,8 +52,6 @@ export async function planJob(parts: Parts, project: string, body: JobCreateBody
 }
 
 export const factsOf = ({ files: _files, adapter: _adapter, ...facts }: ResolvedModel): JobRecord['model'] => facts;
-
-export const seedFor = (given: number | null, id: string): number => given ?? seedOf(id);
 
 async function checkFile(parts: Parts, project: string, id: string, param: string): Promise<void> {
   const file = await parts.bus.request('dataset.get_file', { project, id }).catch((error: unknown) => {

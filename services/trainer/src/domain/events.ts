@@ -1,4 +1,5 @@
-import { type FineTuningJobEvent, deriveId, type MetricsRow } from '@tunefleet/contracts';
+import type { FineTuningJobEvent, MetricsRow } from '@tunefleet/contracts';
+import type { EventTexts, LifeEvent } from '@tunefleet/jobs';
 import type { JobRecord } from '../store/job-record.js';
 
 /** Texts of the life of a job, as OpenAI writes them. */
@@ -43,25 +44,71 @@ export function metricsEvent(job: Pick<JobRecord, 'id'>, row: TimedRow, steps: n
   };
 }
 
-/** All events of a job, newest first: its life, and its metrics by step. Ids are derived from place, never random. */
-export function allEvents(job: JobRecord, rows: TimedRow[]): FineTuningJobEvent[] {
-  const life = job.work.events.map((event, i) => ({
-    at: event.at,
-    rank: 0,
-    order: i,
-    event: {
-      id: deriveId('event', job.id, String(i)),
-      object: 'fine_tuning.job.event' as const,
-      created_at: Math.floor(event.at / 1000),
-      level: event.level,
-      message: event.message,
-      type: 'message' as const,
-      data: event.data ?? null,
-    },
-  }));
-  const steps = job.plan?.steps ?? 0;
-  const metrics = rows
-    .filter((row) => hasEvent(row.step, steps))
-    .map((row) => ({ at: row.at, rank: 1, order: row.step, event: metricsEvent(job, row, steps) }));
-  return [...life, ...metrics].sort((a, b) => b.at - a.at || a.rank - b.rank || b.order - a.order).map(({ event }) => event);
+const CHECKPOINT = 'checkpoint-';
+/** Name of the life-cycle event of a checkpoint: it says behind which step it stands. */
+export const checkpointEvent = (step: number): string => `${CHECKPOINT}${step}`;
+
+const viewLife = ({ name: _name, ...event }: LifeEvent): FineTuningJobEvent => ({
+  ...event,
+  object: 'fine_tuning.job.event',
+  type: 'message',
+  data: null,
+});
+
+/** Names of events that stand before the steps of the same second: what they tell of lets steps begin. */
+const BEFORE_STEPS = new Set(['created', 'queued', 'started', 'resumed', 'lost', 'retried', 'drained']);
+
+/** Whether a life-cycle event comes before the row of a step, both in the order in which they happened. */
+function goesFirst(event: LifeEvent, row: TimedRow): boolean {
+  if (event.name.startsWith(CHECKPOINT)) return Number(event.name.slice(CHECKPOINT.length)) < row.step;
+  const second = Math.floor(row.at / 1000);
+  return event.created_at < second || (event.created_at === second && BEFORE_STEPS.has(event.name));
 }
+
+/** All events of a job, newest first: its life merged with its metrics. Nothing is repeated, whatever attempts there were. */
+export function allEvents(job: JobRecord, rows: TimedRow[]): FineTuningJobEvent[] {
+  const steps = job.plan?.steps ?? 0;
+  const told = rows.filter((row) => hasEvent(row.step, steps));
+  const events: FineTuningJobEvent[] = [];
+  let next = 0;
+  for (const event of job.work.events) {
+    while (next < told.length && !goesFirst(event, told[next]!)) events.push(metricsEvent(job, told[next++]!, steps));
+    events.push(viewLife(event));
+  }
+  while (next < told.length) events.push(metricsEvent(job, told[next++]!, steps));
+  return events.reverse();
+}
+
+/** What each move of a job says. */
+export const lifeTexts: EventTexts<JobRecord> = (name, job) => {
+  const { training_file, validation_file } = job;
+  switch (name) {
+    case 'created':
+      return [
+        { message: EVENT.created() },
+        { message: validation_file ? EVENT.validatingBoth(training_file, validation_file) : EVENT.validating(training_file) },
+      ];
+    case 'queued':
+      return { message: EVENT.queued() };
+    case 'started':
+      return { message: job.work.attempt > 1 ? `Fine-tuning job started again (attempt ${job.work.attempt})` : EVENT.started() };
+    case 'pausing':
+      return { message: 'Fine-tuning job is pausing' };
+    case 'paused':
+      return { message: 'Fine-tuning job paused' };
+    case 'resumed':
+      return { message: 'Fine-tuning job resumed' };
+    case 'lost':
+      return { message: 'The trainer pod fell silent; the job goes on from its last snapshot', level: 'warn' };
+    case 'retried':
+      return { message: 'An attempt failed; the job is tried again', level: 'warn' };
+    case 'drained':
+      return { message: 'The trainer pod was drained; the job goes on from its last snapshot' };
+    case 'succeeded':
+      return [{ message: EVENT.model(job.fine_tuned_model ?? '') }, { message: EVENT.succeeded() }];
+    case 'failed':
+      return { message: `Fine-tuning job failed: ${job.work.error?.message ?? 'unknown error'}`, level: 'error' };
+    case 'cancelled':
+      return { message: 'Fine-tuning job cancelled' };
+  }
+};

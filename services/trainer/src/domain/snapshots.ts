@@ -1,7 +1,6 @@
 import { ApiError, LIMITS, type RpcReply, type RpcRequest } from '@tunefleet/contracts';
 import type { JobRecord } from '../store/job-record.js';
 import { snapshotPrefix } from './claim.js';
-import { isHolder, requireHolder } from './holder.js';
 import { attemptPrefix } from './names.js';
 import type { Trainer } from './parts.js';
 
@@ -9,7 +8,7 @@ const SAFE_PATH = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 
 /** URLs to write below the attempt's prefix, for its holder alone. */
 export async function signUploads(trainer: Trainer, { id, attempt, put }: RpcRequest<'trainer.sign'>): Promise<RpcReply<'trainer.sign'>> {
-  const job = await requireHolder(trainer.records, id, attempt);
+  const job = await trainer.work.heldBy(id, attempt);
   const unsafe = put.find((path) => !SAFE_PATH.test(path));
   if (unsafe !== undefined) throw new ApiError('invalid_value', `'${unsafe}' is no path below an attempt.`, { param: 'put' });
   const prefix = attemptPrefix(job, attempt);
@@ -21,9 +20,8 @@ export async function signUploads(trainer: Trainer, { id, attempt, put }: RpcReq
 export async function putSnapshot(trainer: Trainer, request: RpcRequest<'trainer.put_snapshot'>): Promise<void> {
   const { id, attempt, step, files, exact } = request;
   let dropped: JobRecord['snapshots'] = [];
-  const { value: job } = await trainer.records.update(id, (current) => {
+  const job = await trainer.work.updateHeld(id, attempt, (current) => {
     dropped = [];
-    if (!isHolder(current, attempt)) throw new ApiError('invalid_state', `Attempt ${attempt} does not hold job ${id} any more.`);
     if (current.snapshots.some((known) => known.attempt === attempt && known.step === step)) return null;
     const all = [...current.snapshots, { attempt, step, files }];
     dropped = all.slice(0, -current.settings.snapshot.keep);

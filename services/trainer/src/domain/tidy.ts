@@ -1,16 +1,15 @@
-import type { JobRecord } from '../store/job-record.js';
+import { isFinished } from '@tunefleet/jobs';
+import type { JobEntry, JobRecord } from '../store/job-record.js';
 import { jobPrefix } from './names.js';
 import type { Parts } from './parts.js';
 import { archiveKey, rowsOf } from './rows.js';
-
-export const ENDED: ReadonlySet<JobRecord['work']['state']> = new Set(['succeeded', 'failed', 'cancelled']);
 
 /**
  * After a job has ended: its metrics move to one object, its snapshots and whatever no manifest stands for are deleted. Idempotent; the record says when it
  * is done. What a reader needs is never missing: the archive is whole before the record names it, the store is emptied after.
  */
 export async function tidyJob(parts: Parts, job: JobRecord): Promise<void> {
-  if (!ENDED.has(job.work.state)) return;
+  if (!isFinished(job.work.state)) return;
   if (!job.metrics_archived) {
     const rows = await rowsOf(parts, job);
     await parts.store.put(archiveKey(job), Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join('')));
@@ -21,7 +20,36 @@ export async function tidyJob(parts: Parts, job: JobRecord): Promise<void> {
 }
 
 async function deleteLeftovers({ store }: Parts, job: JobRecord): Promise<void> {
-  const manifests = [job.completion?.manifest_key, ...job.checkpoints.filter((c) => c.registered).map((c) => c.manifest_key)];
+  const manifests = [job.manifest_key, ...job.checkpoints.filter((c) => c.registered).map((c) => c.manifest_key)];
   const kept = manifests.flatMap((key) => (key ? [key.slice(0, key.lastIndexOf('/') + 1)] : []));
-  for await (const { key } of store.list(`${jobPrefix(job)}attempts/`)) if (!kept.some((folder) => key.startsWith(folder))) await store.delete(key);
+  for await (const { key } of store.list(`${jobPrefix(job)}attempts/`))
+    if (!kept.some((folder) => key.startsWith(folder))) await store.delete(key);
+}
+
+const SWEEP_MS = 60_000;
+
+/** Tidies each job when it ends, and now and then those whose end this process did not see through. */
+export function tidyEnded(parts: Parts): void {
+  const running = new Set<string>();
+  const tidy = async (id: string): Promise<void> => {
+    if (running.has(id)) return;
+    running.add(id);
+    try {
+      const job = (await parts.records.get(id))?.value;
+      if (job) await tidyJob(parts, job);
+    } catch (error) {
+      parts.bus.logger.warn({ err: error, job: id }, 'an ended job could not be tidied yet');
+    } finally {
+      running.delete(id);
+    }
+  };
+  const due = (entry: JobEntry | null): entry is JobEntry => entry !== null && !entry.tidy && isFinished(entry.work.state);
+  parts.records.onChange((id, entry) => {
+    if (due(entry)) void tidy(id);
+  });
+  const sweep = () => {
+    for (const entry of parts.records.all()) if (due(entry)) void tidy(entry.id);
+  };
+  setInterval(sweep, SWEEP_MS).unref();
+  sweep();
 }

@@ -1,5 +1,5 @@
 import { ResolvedModel } from '@tunefleet/contracts';
-import { WorkState } from '@tunefleet/jobs';
+import { WorkState, type WorkSummary } from '@tunefleet/jobs';
 import { type Static, Type } from 'typebox';
 import { SettingsSchema } from '../domain/settings.js';
 
@@ -66,16 +66,8 @@ export const JobRecord = Type.Object({
   /** Whole snapshots of any attempt, oldest first; pruned to `settings.snapshot.keep`. */
   snapshots: Type.Array(Type.Object({ attempt: Type.Integer(), step: Type.Integer(), files: Type.Array(SnapshotFile) })),
   checkpoints: Type.Array(Checkpoint),
-  /** The first completion that arrived: the one that counts, whoever finishes it. */
-  completion: Nullable(
-    Type.Object({
-      attempt: Type.Integer(),
-      step: Type.Integer(),
-      manifest_key: Type.String(),
-      trained_tokens: Type.Integer(),
-      created_at: Type.Integer(),
-    }),
-  ),
+  /** Object key of the version's manifest. */
+  manifest_key: Nullable(Type.String()),
   /** The rows of metrics were moved from their store to `metrics.jsonl`. */
   metrics_archived: Type.Boolean(),
   fine_tuned_model: Nullable(Type.String()),
@@ -90,6 +82,8 @@ export interface JobEntry {
   id: string;
   project: string;
   created_at: number;
-  state: JobRecord['work']['state'];
+  work: WorkSummary;
   metadata: Record<string, string> | null;
+  /** Tidied after its end. */
+  tidy: boolean;
 }

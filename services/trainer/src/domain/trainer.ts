@@ -1,0 +1,90 @@
+import { ApiError, MetricsRow, TrainingResult } from '@tunefleet/contracts';
+import { isHeld, openWork, summarize, type WorkOwner } from '@tunefleet/jobs';
+import type { Bus } from '@tunefleet/messaging';
+import type { ObjectStore } from '@tunefleet/object-store';
+import { openRecords } from '@tunefleet/records';
+import { Value } from 'typebox/value';
+import { workQueue } from '../config.js';
+import { type JobEntry, JobRecord } from '../store/job-record.js';
+import { openMetrics } from '../store/metrics.js';
+import { putCheckpoint } from './checkpoints.js';
+import { trainingClaim } from './claim.js';
+import { completeJob } from './complete.js';
+import { foldProgress } from './estimate.js';
+import { lifeTexts } from './events.js';
+import type { Parts, Trainer } from './parts.js';
+import { putSnapshot, signUploads } from './snapshots.js';
+import { tidyEnded } from './tidy.js';
+import { validateFiles } from './validate-files.js';
+
+/** Progress is written to a job's record this often (ms) at most; metrics have their own store. */
+const PROGRESS_MS = 3000;
+
+export interface TrainerOptions {
+  bus: Bus;
+  store: ObjectStore;
+  /** Slots by queue, as users name it. */
+  queues: ReadonlyMap<string, number>;
+  leaseMs?: number;
+  reconcileMs?: number;
+}
+
+/** Opens the records and the durable work of fine-tuning, and answers pods. */
+export async function openTrainer({ bus, store, queues, leaseMs, reconcileMs }: TrainerOptions): Promise<Trainer> {
+  const records = await openRecords<JobRecord, JobEntry>(bus, {
+    bucket: 'trainer',
+    prefix: 'jobs',
+    schema: JobRecord,
+    project: ({ id, project, created_at, metadata, metrics_archived, work }) => ({
+      id,
+      project,
+      created_at,
+      metadata,
+      tidy: metrics_archived,
+      work: summarize(work),
+    }),
+  });
+  const parts: Parts = { bus, records, store, metrics: await openMetrics(bus) };
+  const slots = Object.fromEntries([...queues].map(([name, count]) => [workQueue(name), count]));
+  const work: WorkOwner<JobRecord> = await openWork<JobRecord, JobEntry>(bus, {
+    service: 'trainer',
+    records,
+    queues: Object.keys(slots),
+    slots,
+    texts: lifeTexts,
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(reconcileMs === undefined ? {} : { reconcileMs }),
+    prepare: (job) => validateFiles(parts, job),
+    onClaim: (job, attempt) => trainingClaim(parts, job, attempt),
+    onProgress: (job, rows) => takeRows(parts, job, rows),
+    onComplete: (job, attempt, result) => completeJob(parts, job, attempt, Value.Parse(TrainingResult, result)),
+  });
+  const trainer: Trainer = { ...parts, work };
+  bus.respond('trainer.sign', (body) => signUploads(trainer, body));
+  bus.respond('trainer.put_snapshot', async (body) => {
+    await putSnapshot(trainer, body);
+    return {};
+  });
+  bus.respond('trainer.put_checkpoint', async (body) => {
+    await putCheckpoint(trainer, body);
+    return {};
+  });
+  // What a job waits for has happened, perhaps: ask.
+  bus.on('dataset.*', () => work.kick());
+  tidyEnded(trainer);
+  return trainer;
+}
+
+async function takeRows(parts: Parts, job: JobRecord, rows: unknown[]): Promise<void> {
+  const now = Date.now();
+  const checked = rows.map((row) => {
+    if (!Value.Check(MetricsRow, row)) throw new ApiError('invalid_value', 'A row of metrics does not match its schema.');
+    return row;
+  });
+  await parts.metrics.put(job.id, checked, now);
+  const step = Math.max(0, ...checked.map((row) => row.step));
+  if (job.progress && now - job.progress.at < PROGRESS_MS) return;
+  await parts.records.update(job.id, (current) =>
+    isHeld(current.work.state) ? { ...current, progress: foldProgress(current.progress, step, now) } : null,
+  );
+}

@@ -1,0 +1,30 @@
+import { FineTuningJob, JobCreateBody, mintId } from '@tunefleet/contracts';
+import { createOnce } from '@tunefleet/records';
+import { type App, onceRequest } from '@tunefleet/service';
+import { workQueue } from '../config.js';
+import { planJob } from '../domain/create.js';
+import { seedOf } from '../domain/names.js';
+import type { Trainer } from '../domain/parts.js';
+import { answerJob } from './answer-job.js';
+
+const schema = { body: JobCreateBody, response: { 200: FineTuningJob } };
+
+/** `POST /v1/fine_tuning/jobs`. A request sent again (the SDKs do on their own) answers the job that the first one made. */
+export function createJobRoute(app: App, trainer: Trainer): void {
+  app.post('/v1/fine_tuning/jobs', { schema }, async (request) => {
+    const { body, identity } = request;
+    // Before an id is kept for it: a refused request may be sent again, corrected or not.
+    const planned = await planJob(trainer, identity.project, body);
+    return createOnce(
+      trainer.bus,
+      onceRequest(request),
+      () => mintId('job'),
+      async (id) => {
+        const record = { ...planned, id, created_at: Math.floor(Date.now() / 1000), seed: body.seed ?? seedOf(id) };
+        const { queue, priority } = planned.settings;
+        const { value } = await trainer.work.submit(record, { queue: workQueue(queue), kind: 'train', priority });
+        return answerJob(trainer, value);
+      },
+    );
+  });
+}
