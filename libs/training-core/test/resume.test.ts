@@ -106,6 +106,12 @@ test.each(['full', 'lora'] as const)('a run repeated gives the same bytes, %s', 
 // shouldStop is asked before each micro-batch: 2 + 2 + 1 of training and 2 of validation an epoch. All of the second epoch, after the first snapshot.
 const moments = [1, 7, 8, 9, 10, 11, 12, 13, 20].map((moment) => ['full', moment] as const);
 const loraMoments = [8, 10].map((moment) => ['lora', moment] as const);
+test('on two threads a run repeated gives the same bytes too', async () => {
+  const run = async (): Promise<Ending> => throughKills({ ...(await specFor('full')), threads: 2 }, () => ({}));
+  const first = await run();
+  expect(await run()).toEqual(first);
+});
+
 test.each([...moments, ...loraMoments])('%s tuning killed at micro-batch %i ends in the same bytes', async (adapter, moment) => {
   const spec = await specFor(adapter);
   const ending = await throughKills(spec, (attempt) => {

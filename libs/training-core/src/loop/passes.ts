@@ -11,6 +11,7 @@ import {
 } from '@tunefleet/tensor';
 import type { Trainable } from '../model/trainable.js';
 import { causalLm } from '../objectives/causal-lm.js';
+import { addInto } from '../optimizers/accumulation.js';
 import { viewOf } from '../parameters.js';
 import type { PassSums } from './accumulate.js';
 
@@ -41,7 +42,7 @@ export class Passes {
       const gradient = floats(results[gradientName(index)]!.data);
       const target = viewOf(into, slot);
       if (first) target.set(gradient);
-      else for (let i = 0; i < target.length; i++) target[i]! += gradient[i]!;
+      else addInto(target, gradient);
     });
     return sumsOf(results);
   }

@@ -20,7 +20,7 @@ import {
   type TrainingSpec,
 } from '../spec.js';
 import { accumulate, means } from './accumulate.js';
-import { type DataOrder, dataOrder } from './order.js';
+import { type DataOrder, dataOrder, packedByTokens } from './order.js';
 import { Passes } from './passes.js';
 
 /**
@@ -52,6 +52,9 @@ function openModel({ base, adapter, continueFrom, seed }: TrainingSpec): Promise
   if (adapter.type === 'full') return fullTuning(base);
   return loraTuning({ base, adapter, continueFrom, seed });
 }
+
+/** Tokens that validation packs into one forward pass, whatever the micro-batches of training are. */
+const VALIDATION_TOKENS = 512;
 
 class Run {
   readonly #order: DataOrder;
@@ -170,10 +173,7 @@ class Run {
 
   /** Null when told to stop. A pause waits: the update is done, and its row needs these figures. */
   async #validate(source: ExampleSource): Promise<Pick<MetricsRow, 'valid_loss' | 'valid_accuracy'> | null> {
-    const { micro_batch_size: size } = this.spec;
-    const microBatches = Array.from({ length: Math.ceil(source.count / size) }, (_, batch) =>
-      Array.from({ length: Math.min(size, source.count - batch * size) }, (_row, row) => batch * size + row),
-    );
+    const microBatches = packedByTokens(source, VALIDATION_TOKENS);
     const stopped = (): boolean => this.hooks.shouldStop() === 'stop';
     const sums = await accumulate(source, microBatches, (packed) => this.#passes.validate(packed), stopped);
     if (!sums) return null;
