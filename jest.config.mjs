@@ -25,6 +25,7 @@ const harness = existsSync(new URL('acceptance/harness/global-setup.mjs', import
   ? { globalSetup: '<rootDir>/acceptance/harness/global-setup.mjs', globalTeardown: '<rootDir>/acceptance/harness/global-teardown.mjs' }
   : {};
 
+// jest heeds testTimeout only for all projects together; tools/jest/environment.mjs reads `milliseconds` for each.
 export default {
   projects: [
     {
@@ -33,17 +34,29 @@ export default {
       displayName: 'unit',
       testMatch: ['**/test/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.(integration|webgpu)\\.test\\.ts$'],
-      testTimeout: 30_000,
+      testEnvironmentOptions: { milliseconds: 30_000 },
     },
-    { ...common, roots: packages, displayName: 'integration', testMatch: ['**/test/**/*.integration.test.ts'], testTimeout: 120_000 },
-    { ...common, roots: packages, displayName: 'webgpu', testMatch: ['**/test/**/*.webgpu.test.ts'], testTimeout: 120_000 },
+    {
+      ...common,
+      roots: packages,
+      displayName: 'integration',
+      testMatch: ['**/test/**/*.integration.test.ts'],
+      testEnvironmentOptions: { milliseconds: 120_000 },
+    },
+    {
+      ...common,
+      roots: packages,
+      displayName: 'webgpu',
+      testMatch: ['**/test/**/*.webgpu.test.ts'],
+      testEnvironmentOptions: { milliseconds: 120_000 },
+    },
     {
       ...common,
       ...harness,
       roots: ['<rootDir>/acceptance'],
       displayName: 'acceptance',
       testMatch: ['**/*.test.ts'],
-      testTimeout: 180_000,
+      testEnvironmentOptions: { milliseconds: 180_000 },
     },
   ],
 };

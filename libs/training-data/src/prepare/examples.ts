@@ -21,6 +21,11 @@ export type Outcome = { example: Example; kind: KindName; truncated: boolean } |
 /** Rows encoded at once, on all cores; fewer where they are long, since the library's tokens of a long text take 100 times its bytes. */
 const BATCH_ROWS = 64;
 const BATCH_CHARACTERS = 256 * 1024;
+/**
+ * Longer than any token of any vocabulary (the longest, runs of spaces, have 128): of a text of more characters than `maxTokens` such tokens only
+ * that much is tokenized, and it counts as too long.
+ */
+const MAX_TOKEN_CHARACTERS = 512;
 /** Rendering is synchronous: after so long, others get their turn. */
 const MAX_BUSY_MS = 20;
 
@@ -54,11 +59,16 @@ async function* encodeRows(items: readonly Item[], tokenizer: TextTokenizer, set
     await setImmediate();
     resumed = performance.now();
   }
-  const texts = rows.flatMap((row) => ('rendered' in row ? [row.rendered.text] : []));
-  const encodings = (await tokenizer.encodeBatch(texts)).values();
+  const { maxTokens } = settings;
+  const texts = rows.flatMap((row) => ('rendered' in row ? [row.rendered.text.slice(0, maxTokens * MAX_TOKEN_CHARACTERS)] : []));
+  const encodings = (await tokenizer.encodeBatch(texts, { maxTokens })).values();
   for (const row of rows) {
     if ('fault' in row) yield { fault: row.fault };
-    else yield fitted(toExample(row.rendered, encodings.next().value!, row.item.line, tokenizer), row.item.kind, settings);
+    else {
+      const { example, length } = toExample(row.rendered, encodings.next().value!, row.item.line, tokenizer, maxTokens);
+      const whole = row.rendered.text.length <= maxTokens * MAX_TOKEN_CHARACTERS;
+      yield fitted(example, row.item.kind, whole ? length : Number.POSITIVE_INFINITY, settings);
+    }
   }
 }
 
@@ -72,24 +82,14 @@ function renderItem(item: TrainingRow, tokenizer: TextTokenizer, { date }: Examp
   return 'code' in rendered ? { fault: located(item.line, item.text, rendered) } : { item, rendered };
 }
 
-function fitted(example: Example, kind: KindName, { maxTokens, onOverflow }: ExampleSettings): Outcome {
-  const { ids, weights, row } = example;
-  if (ids.length <= maxTokens) return trainedTokens(example) > 0 ? { example, truncated: false, kind } : { dropped: true };
-  switch (onOverflow) {
-    case 'error':
-      return {
-        fault: {
-          line: row,
-          column: 1,
-          code: 'too_many_tokens',
-          message: `the row has ${ids.length} tokens; at most ${maxTokens} are allowed`,
-        },
-      };
-    case 'drop':
-      return { dropped: true };
-    case 'truncate': {
-      const short = { ids: ids.slice(0, maxTokens), weights: weights.slice(0, maxTokens), row };
-      return trainedTokens(short) > 0 ? { example: short, truncated: true, kind } : { dropped: true };
-    }
+/** `length`: tokens of the whole row; infinite where they were not all counted. */
+function fitted(example: Example, kind: KindName, length: number, { maxTokens, onOverflow }: ExampleSettings): Outcome {
+  const truncated = length > maxTokens;
+  if (truncated && onOverflow === 'error') {
+    const found = Number.isFinite(length) ? `${length} tokens` : `more than ${maxTokens} tokens`;
+    const message = `the row has ${found}; at most ${maxTokens} are allowed`;
+    return { fault: { line: example.row, column: 1, code: 'too_many_tokens', message } };
   }
+  if (truncated && onOverflow === 'drop') return { dropped: true };
+  return trainedTokens(example) > 0 ? { example, truncated, kind } : { dropped: true };
 }

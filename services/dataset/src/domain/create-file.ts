@@ -93,8 +93,14 @@ export async function createFile(parts: Parts, request: FastifyRequest): Promise
     await drain(request);
     throw error;
   }
-  // Should this fail, a record may exist all the same: then only the sweeper, hours later, knows whether the bytes may go.
-  const file = await record(parts, request, form, { id, key });
+  let file: FileRecord;
+  try {
+    file = await record(parts, request, form, { id, key });
+  } catch (error) {
+    // A refusal made no record. After any other failure there may be one: only the sweeper, hours later, knows whether the bytes may go.
+    if (error instanceof ApiError && error.status < 500) await settled();
+    throw error;
+  }
   if (file.status === 'uploaded') await submitCheck(parts, file);
   await settled();
   return file;
