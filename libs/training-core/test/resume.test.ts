@@ -215,4 +215,5 @@ test('old snapshots go; a checkpoint an epoch stays', async () => {
   expect((await readdir(join(spec.folder, 'snapshots'))).sort()).toEqual(['6', '8']);
   expect((await readdir(join(spec.folder, 'checkpoints'))).sort()).toEqual(['3', '6', '9']);
   expect(hooks.checkpoints).toHaveLength(3);
+  expect((await readdir(spec.folder)).sort()).toEqual(['checkpoints', 'result', 'snapshots']);
 });
