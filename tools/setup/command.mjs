@@ -17,9 +17,10 @@ export const command = (command, args, options = {}) =>
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: (options.seconds ?? 600) * 1000,
       shell: process.platform === 'win32', // npm and pnpm are .cmd files there
     });
+    // Not spawn's own `timeout`: that timer outlives a program that could not be started.
+    const timer = setTimeout(() => child.kill(), (options.seconds ?? 600) * 1000);
     let out = '';
     let all = '';
     child.stdout.on('data', (chunk) => {
@@ -29,8 +30,12 @@ export const command = (command, args, options = {}) =>
     child.stderr.on('data', (chunk) => {
       all = (all + chunk).slice(-TAIL);
     });
-    child.on('error', (error) => reject(error.code === 'ENOENT' ? new Error(`${command} is not installed`) : error));
+    child.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error.code === 'ENOENT' ? new Error(`${command} is not installed`) : error);
+    });
     child.on('close', (code, signal) => {
+      clearTimeout(timer);
       if (code === 0) resolve(out);
       else reject(new Error(`${command} ${args[0] ?? ''} ended with ${signal ?? code}: ${all.trim() || 'no output'}`));
     });

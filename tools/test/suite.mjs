@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../setup/cache.mjs';
 
+// Two at least: one would run in jest's own process, which a crash of native code then ends with all its results.
+const WORKERS = Math.max(2, Math.floor(cpus().length / 2));
 const LEFT_OPEN_MS = 15_000; // how long jest may live on after its results are written
 
 const jest = (project, file, inBand) => {
   const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
-  args.push('--selectProjects', project, '--json', '--outputFile', file, inBand ? '--runInBand' : '--maxWorkers=50%');
+  args.push('--selectProjects', project, '--json', '--outputFile', file, inBand ? '--runInBand' : `--maxWorkers=${WORKERS}`);
   // jest prints its progress on stderr; the JSON that it also prints on stdout is not wanted there.
   return spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
 };
@@ -41,6 +43,12 @@ const ended = async (child, file, minutes) => {
   return wrong ?? error ?? (signal ? `jest was ended by ${signal}` : undefined);
 };
 
+/** The first line of jest's message that says something. */
+const cause = (message) => {
+  const lines = message.split('\n').map((line) => line.trim());
+  return lines.find((line) => line && !line.startsWith('●')) ?? 'did not run';
+};
+
 const outcomes = (results) => {
   const outcome = { passed: 0, failed: 0, failures: [], skips: [] };
   for (const suite of results.testResults) {
@@ -53,7 +61,7 @@ const outcomes = (results) => {
     }
     // A file that fails without a failed test did not load, or broke outside its tests.
     const failed = suite.assertionResults.some(({ status }) => status === 'failed');
-    if (suite.status === 'failed' && !failed) outcome.failures.push(`${where}: ${suite.message.split('\n')[0] || 'did not run'}`);
+    if (suite.status === 'failed' && !failed) outcome.failures.push(`${where}: ${cause(suite.message)}`);
   }
   return outcome;
 };

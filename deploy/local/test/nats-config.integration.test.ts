@@ -41,8 +41,8 @@ test('nobody gets in without a user', async () => {
   await expect(connect({ servers: server.url, maxReconnectAttempts: 0 })).rejects.toThrow(/authorization/i);
 });
 
-test('a service uses its own bucket: create, update, read, watch, delete', async () => {
-  for (const bucket of ['trainer', 'trainer-leases']) {
+test('a service uses its own buckets: create, update, read, watch, delete', async () => {
+  for (const bucket of ['trainer', 'trainer-leases', 'trainer-creations', 'trainer-metrics']) {
     const kv = await as('trainer').jetstream().views.kv(bucket, { history: 2, ttl: 0 });
     const revision = await kv.create('job', 'queued');
     await kv.update('job', 'running', revision);
@@ -100,6 +100,7 @@ test('requests reach the service they name and nobody else can answer for it', a
   const loop = (async () => {
     for await (const message of answering) message.respond(encode('signed'));
   })();
+  await as('trainer').flush(); // else a request may overtake the subscription
   for (const user of ['dataset', 'trainer-pod']) {
     expect((await as(user).request('rpc.trainer.sign', encode('{}'), { timeout: 2000 })).string()).toBe('signed');
   }

@@ -1,4 +1,4 @@
-export { adaptedLinears, addLora, initialLoraPair, type LoraFactors } from './adapters/lora.js';
+export { adaptedLinears, addLora, initialLoraPair, type LoraFactors, unknownTargets } from './adapters/lora.js';
 export { type BaseWeights, openBaseWeights } from './base-weights.js';
 export { type LinearModule, llamaLinears } from './families/linears.js';
 export { type LlamaParts, llama, llamaHead } from './families/llama.js';

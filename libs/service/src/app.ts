@@ -1,7 +1,8 @@
+/// <reference types="@fastify/swagger" preserve="true" />
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { LIMITS } from '@tunefleet/contracts';
-import Fastify, { type FastifyInstance, type FastifyReply, type RawServerDefault } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, LogController, type RawServerDefault } from 'fastify';
 import type { Registry } from 'prom-client';
 import { acceptJson } from './http/body.js';
 import { answerErrors, toApiError } from './http/errors.js';
@@ -48,6 +49,8 @@ export interface AppOptions {
   edge?: boolean;
   /** Tests: hold each answer against its response schema, to the last field. */
   checkResponses?: boolean;
+  /** Makes the answer of `/openapi.json` of the application's own document. */
+  document?: (own: object) => Promise<object>;
   /** Seconds until a handler that has not begun to answer is given up. */
   handlerSeconds?: number;
   /** Seconds within which a request must have arrived whole. Uploads of 512 MB come through slow lines. */
@@ -58,9 +61,9 @@ export interface AppOptions {
 export async function createApp(options: AppOptions): Promise<App> {
   const app = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
     genReqId: requestIds(options.edge ?? false),
-    requestIdLogLabel: 'request_id',
+    // One line a request comes from `logRequests`.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: LIMITS.jsonBodyBytes,
     requestTimeout: (options.requestSeconds ?? 3600) * 1000,
     connectionTimeout: 0,
@@ -100,7 +103,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   limitTime(base, options.handlerSeconds ?? 60);
   requireIdentity(base, options.authenticate ?? signedIdentity(options.config.TUNEFLEET_IDENTITY_KEY));
   acceptJson(base);
-  await answerOpenApi(base, options.title);
+  await answerOpenApi(base, options.title, options.document);
   answerHealth(base, options.checks);
   answerMetrics(base);
   return app;

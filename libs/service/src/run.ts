@@ -19,6 +19,10 @@ export interface RunOptions {
   httpSeconds?: number;
 }
 
+// A parent that dies while a service still waits for NATS must not leave it behind: until `runService` knows better, its end is ours.
+let parentGone: () => void = () => process.exit(0);
+process.on('disconnect', () => parentGone());
+
 async function runPhase(phase: Phase, logger: Logger): Promise<void> {
   const started = performance.now();
   let timer: NodeJS.Timeout | undefined;
@@ -73,12 +77,12 @@ export async function runService({ name, config, logger, app, phases, httpSecond
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  process.on('disconnect', () => stop('disconnect'));
+  parentGone = () => stop('disconnect');
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   const url = await app.listen({ port: config.PORT, host: config.HOST });
   logger.info({ url }, `${name} listens`);
   // A parent that chose no port learns it here.
-  process.send?.({ type: 'listening', url });
+  if (process.connected) process.send?.({ type: 'listening', url });
   return { url };
 }

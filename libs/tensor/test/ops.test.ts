@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import * as t from '../src/index.js';
 import { PRIMITIVES } from '../src/ops/table.js';
+import { attention } from './attention.js';
 
 interface Written {
   readonly shape: number[];
@@ -16,7 +17,7 @@ interface Fixture {
 // Made by make_ops.py with PyTorch in float64.
 const fixtures = JSON.parse(readFileSync(new URL('./fixtures/ops.json', import.meta.url), 'utf8')) as Record<string, Fixture>;
 
-type Inputs = Record<'a' | 'b' | 'i' | 'x' | 'w' | 't' | 'u' | 'q' | 'k' | 'v' | 'bias' | 'cos' | 'sin', t.Value>;
+type Inputs = Record<'a' | 'b' | 'i' | 'x' | 'y' | 'w' | 't' | 'u' | 'q' | 'k' | 'v' | 'bias' | 'cos' | 'sin', t.Value>;
 interface Case {
   build: (inputs: Inputs) => t.Value;
   /** Shapes with names for sizes, of the inputs that have them. */
@@ -126,13 +127,18 @@ const cases: Record<string, Case['build'] | Case> = {
   'layerNorm of a batch': ({ x, w, b }) => t.layerNorm(x, w, b, 1e-5),
   rope: { build: ({ x, cos, sin }) => t.rope(x, cos, sin), shapes: { x: ['n', 2, 8], cos: ['n', 4], sin: ['n', 4] } },
   attention: {
-    build: ({ q, k, v, bias }) => t.attention(q, k, v, bias),
+    build: ({ q, k, v, bias }) => attention(q, k, v, bias),
     shapes: { q: [2, 'n', 4], k: [2, 'keys', 4], v: [2, 'keys', 4], bias: ['n', 'keys'] },
   },
   'attention grouped': {
-    build: ({ q, k, v, bias }) => t.attention(q, k, v, bias),
+    build: ({ q, k, v, bias }) => attention(q, k, v, bias),
     shapes: { q: [6, 'n', 4], k: [2, 'n', 4], v: [2, 'n', 4], bias: ['n', 'n'] },
   },
+  'slice the last row': { build: ({ x }) => t.slice(x, 0, 'n-1', 'n'), shapes: { x: ['n', 3] } },
+  'slice by a sum': { build: ({ a, b }) => t.slice(t.concat([a, b], 0), 0, 'm', 'm+n'), shapes: { a: ['m', 3], b: ['n', 3] } },
+  'broadcastTo a length': { build: ({ x, y }) => t.mul(t.broadcastTo(x, ['n', 3]), y), shapes: { y: ['n', 1] } },
+  'softmax over a length': { build: ({ x }) => t.softmax(x), shapes: { x: [2, 'n'] } },
+  'reshape into two lengths': { build: ({ x, y }) => t.mul(t.reshape(x, ['m', 'n', 4]), y), shapes: { x: ['m*n', 4], y: ['m', 'n', 1] } },
 };
 
 test('every primitive has a case', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import * as t from '../src/index.js';
 import { kernelClassOf } from '../src/runtime/engine-identity.js';
+import { attention } from './attention.js';
 
 test('released outputs give their memory back at once', async () => {
   const g = new t.GraphBuilder();
@@ -37,7 +38,7 @@ test('decoding with a cache of any length gives what one pass over all tokens gi
     const offset = withCache ? t.cast(t.size(g, 'past'), 'i32') : g.scalar(0, 'i32');
     const position = t.reshape(t.add(t.iota(g, queries), offset), [queries, 1]);
     const permitted = t.lessOrEqual(t.broadcastTo(t.iota(g, keys), [queries, keys]), position);
-    return t.compile({ outputs: { y: t.attention(q, k, v, t.attentionBias(permitted)) } });
+    return t.compile({ outputs: { y: attention(q, k, v, t.where(permitted, g.scalar(0, 'f32'), -1e30)) } });
   };
   const tokens = 5;
   const whole = Object.fromEntries(
@@ -63,4 +64,28 @@ test('decoding with a cache of any length gives what one pass over all tokens gi
   }
   await full.release();
   await step.release();
+});
+
+test('views into one flat array are fed as they are: an update in place is seen by the next run', async () => {
+  const g = new t.GraphBuilder();
+  const [a, b] = [g.parameter('a', [3]), g.parameter('b', [2])];
+  const executable = await t.compile({ outputs: { sum: t.add(t.reduceSum(a), t.mul(t.reduceSum(b), 10)) } });
+  const flat = Float32Array.of(0, 1, 2, 3, 0, 4, 5);
+  const feeds = { a: flat.subarray(1, 4), b: flat.subarray(5) };
+  expect((await executable.run(feeds))['sum']!.data[0]).toBe(96);
+  flat[6] = 6;
+  expect((await executable.run(feeds))['sum']!.data[0]).toBe(106);
+  await executable.release();
+});
+
+test('a row whose pairs are all forbidden gives finite numbers', async () => {
+  const g = new t.GraphBuilder();
+  const scores = g.input('scores', 'f32', [2, 3]);
+  const probabilities = t.softmax(t.add(scores, g.constant(Float32Array.of(-1e30, -1e30, -1e30, 0, -1e30, 0), [2, 3])));
+  const [gradient] = t.gradients(t.reduceSum(t.square(probabilities)), [scores]);
+  const executable = await t.compile({ outputs: { probabilities, gradient } });
+  const results = await executable.run({ scores: Float32Array.of(1, 2, 3, 1, 2, 1) });
+  await executable.release();
+  expect([...results['probabilities']!.data.subarray(3)]).toEqual([0.5, 0, 0.5]);
+  expect([...results['probabilities']!.data, ...results['gradient']!.data].every(Number.isFinite)).toBe(true);
 });

@@ -36,7 +36,7 @@ const PROGRESS_ROWS = 1000;
 
 /**
  * Checks a whole JSONL training file, row by row and in constant memory. A report without faults means that every row can be trained on, as far as
- * that can be said without a tokenizer (`special_token`, `too_many_tokens` and `template_error` are found by preparation).
+ * that can be said without a tokenizer (`special_token`, `too_many_tokens` and what a chat template refuses are found by preparation).
  */
 export async function validate(source: AsyncIterable<Uint8Array>, options: ValidationOptions = {}): Promise<ValidationReport> {
   const faults = new FaultLog(options.maxFaults);
@@ -95,5 +95,5 @@ const NO_KIND: RowFault = {
 
 function otherKind(kind: KindName, expected: KindName | undefined): RowFault | null {
   if (expected === undefined || kind === expected) return null;
-  return { code: 'mixed_rows', path: [], message: `this is a ${kind} row; the rows before it are ${expected} rows` };
+  return { code: 'mixed_formats', path: [], message: `this is a ${kind} row; the rows before it are ${expected} rows` };
 }

@@ -70,16 +70,16 @@ describe.each<[string, string | Uint8Array, string, number]>([
   ['__proto__ in a message', '{"messages":[{"role":"user","content":"a","__proto__":{}}]}', 'unknown_field', 55],
   ['an unknown key in a row', `{"id":1,${good.slice(1)}`, 'unknown_field', 7],
   ['an unknown key in a message', chat({ ...user, mood: 'x' }, reply), 'unknown_field', 50],
-  ['a weight of 2', chat(user, { ...reply, weight: 2 }), 'invalid_weight', 87],
-  ['a weight on a user', chat({ ...user, weight: 1 }, reply), 'invalid_weight', 52],
-  ['a name with a space', chat({ ...user, name: 'a b' }, reply), 'invalid_name', 50],
+  ['a weight of 2', chat(user, { ...reply, weight: 2 }), 'invalid_value', 87],
+  ['a weight on a user', chat({ ...user, weight: 1 }, reply), 'invalid_value', 52],
+  ['a name with a space', chat({ ...user, name: 'a b' }, reply), 'invalid_value', 50],
   ['tool calls of a user', chat({ ...user, tool_calls: [call('{}')] }, reply), 'unknown_field', 56],
-  ['a tool call whose arguments are an object', chat(user, { role: 'assistant', tool_calls: [call({})] }), 'invalid_tool_calls', 141],
-  ['a tool call whose arguments are not JSON', chat(user, { role: 'assistant', tool_calls: [call('{')] }), 'invalid_tool_calls', 141],
-  ['an answer of a tool without its call', chat(user, { role: 'tool', content: 'x' }, reply), 'missing_field', 44],
-  ['tools that are an object', `{"tools":{},${good.slice(1)}`, 'invalid_tools', 10],
-  ['a tool without a name', `{"tools":[{"type":"function","function":{}}],${good.slice(1)}`, 'invalid_tools', 41],
-  ['a completion among chats', '{"prompt":"a","completion":"b"}', 'mixed_rows', 1],
+  ['a tool call whose arguments are an object', chat(user, { role: 'assistant', tool_calls: [call({})] }), 'invalid_value', 141],
+  ['a tool call whose arguments are not JSON', chat(user, { role: 'assistant', tool_calls: [call('{')] }), 'invalid_value', 141],
+  ['an answer of a tool without its call', chat(user, { role: 'tool', content: 'x' }, reply), 'invalid_value', 44],
+  ['tools that are an object', `{"tools":{},${good.slice(1)}`, 'invalid_value', 10],
+  ['a tool without a name', `{"tools":[{"type":"function","function":{}}],${good.slice(1)}`, 'invalid_value', 41],
+  ['a completion among chats', '{"prompt":"a","completion":"b"}', 'mixed_formats', 1],
   ['2,049 messages', chat(...Array.from({ length: 2049 }, () => reply)), 'too_many_messages', 13],
 ])('%s', (_name, row, code, column) => {
   test(`is ${code} in line 3, column ${column}`, async () => {
@@ -116,7 +116,7 @@ test('completion rows are good, and their faults found', async () => {
   ];
   const report = await validate(bytes(`${row}\n`.repeat(10) + bad.join('\n')));
   expect(report.data.map(({ code, column }) => [code, column])).toEqual([
-    ['missing_field', 1],
+    ['invalid_content', 1],
     ['invalid_content', 11],
     ['invalid_content', 28],
     ['unknown_field', 36],

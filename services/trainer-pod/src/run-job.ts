@@ -6,7 +6,7 @@ import type { Outcome, WorkContext } from '@tunefleet/jobs';
 import type { Bus } from '@tunefleet/messaging';
 import { type Origin, publisher } from './artifacts/publisher.js';
 import type { Cache } from './inputs/cache.js';
-import { metricsRelay } from './supervision/metrics-relay.js';
+import { MetricsSent } from './supervision/metrics-sent.js';
 import type { ProcessSpec } from './supervision/protocol.js';
 import { superviseTraining } from './supervision/supervise.js';
 
@@ -28,7 +28,11 @@ export interface PodParts {
 export const engineThreads = (given: number | undefined): number => given ?? availableParallelism();
 
 /** One attempt of one fine-tuning job, from its claim to its outcome. Throws the signal's reason when the work is stopped. */
-export async function runJob(parts: PodParts, claim: { id: string; attempt: number; spec: TrainingClaim }, context: WorkContext): Promise<Outcome> {
+export async function runJob(
+  parts: PodParts,
+  claim: { id: string; attempt: number; spec: TrainingClaim },
+  context: WorkContext,
+): Promise<Outcome> {
   const { bus, workFolder } = parts;
   const { spec, attempt } = claim;
   const { signal } = context;
@@ -38,11 +42,9 @@ export async function runJob(parts: PodParts, claim: { id: string; attempt: numb
   try {
     await placeInputs(parts, spec, folder, signal);
     const origin: Origin = { engine: null, exact: spec.exact, code: parts.code };
-    const relay = metricsRelay((rows) => context.progress(rows));
-    const published = publisher({
-      bus, claim: spec, attempt, prefix: spec.prefix, folder, origin, signal, metricsStored: () => relay.flush(),
-    });
-    return await superviseTraining({ parts, job: claim.id, folder, origin, relay, published, context });
+    const metrics = new MetricsSent(context);
+    const published = publisher({ bus, claim: spec, attempt, folder, origin, signal, metricsStored: () => metrics.stored() });
+    return await superviseTraining({ parts, job: claim.id, folder, origin, metrics, published, context });
   } finally {
     await rm(folder, { recursive: true, force: true });
     await parts.cache.trim(parts.cacheBytes);

@@ -59,7 +59,9 @@ async function run(): Promise<number> {
       hashing = hashing.then(() => tell({ type: 'snapshot', step, folder: path }));
     },
     onCheckpoint: (path, step, epoch, metrics) => {
-      hashing = hashing.then(async () => tell({ type: 'checkpoint', step, epoch, folder: path, metrics, weights_sha256: await weightsOf(path) }));
+      hashing = hashing.then(async () =>
+        tell({ type: 'checkpoint', step, epoch, folder: path, metrics, weights_sha256: await weightsOf(path) }),
+      );
     },
     shouldStop: () => (yielding ? 'pause' : 'continue'),
   });

@@ -5,15 +5,18 @@ import { add, matmul, mul, type Value } from '@tunefleet/tensor';
 import { type LinearModule, llamaLinears } from '../families/linears.js';
 import { randomStream } from '../random/stream.js';
 
-/** The modules an adapter is put on. Errors: a target that names no linear of this model. */
+const names = (target: string, { name }: LinearModule): boolean => name === target || name.endsWith(`.${target}`);
+
+/** The modules an adapter is put on. */
 export function adaptedLinears(config: LlamaConfig, targets: LoraConfig['targets']): LinearModule[] {
   const linears = llamaLinears(config);
-  if (targets === 'all-linear') return linears;
-  const names = (target: string, { name }: LinearModule): boolean => name === target || name.endsWith(`.${target}`);
-  for (const target of targets) {
-    if (!linears.some((module) => names(target, module))) throw new RangeError(`target \`${target}\` names no linear layer of this model`);
-  }
-  return linears.filter((module) => targets.some((target) => names(target, module)));
+  return targets === 'all-linear' ? linears : linears.filter((module) => targets.some((target) => names(target, module)));
+}
+
+/** Targets that name no linear of this model. */
+export function unknownTargets(config: LlamaConfig, targets: LoraConfig['targets']): string[] {
+  const linears = llamaLinears(config);
+  return targets === 'all-linear' ? [] : targets.filter((target) => !linears.some((module) => names(target, module)));
 }
 
 /** A kaiming-uniform with a = sqrt(5), as PEFT: uniform in +-1 / sqrt(inputs); B zero, so that the adapter begins as nothing. */

@@ -1,6 +1,9 @@
 import { ApiError } from '@tunefleet/contracts';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
+/** Seconds in which a client may go on sending a body that was refused already; cut at once it would lose the answer. */
+const LINGER_SECONDS = 10;
+
 /** Gives up on a handler that has not begun to answer in time. Uploads (multipart) and answers under way are not cut. */
 export function limitTime(app: FastifyInstance, defaultSeconds: number): void {
   const timers = new WeakMap<FastifyReply, NodeJS.Timeout>();
@@ -15,6 +18,12 @@ export function limitTime(app: FastifyInstance, defaultSeconds: number): void {
   });
   app.addHook('onSend', stop);
   app.addHook('onResponse', stop);
+  app.addHook('onResponse', async ({ raw }) => {
+    if (raw.complete || raw.socket.destroyed) return;
+    raw.resume();
+    const cut = setTimeout(() => raw.socket.destroy(), LINGER_SECONDS * 1000).unref();
+    raw.once('end', () => clearTimeout(cut));
+  });
   app.addHook('onRequestAbort', async (request) => {
     request.log.debug('the client hung up');
   });

@@ -35,9 +35,11 @@ function checkObjects(branches: Schema[], value: Record<string, unknown>, path: 
   const meant = tag
     ? branches.filter((branch) => choicesOf((branch['properties'] as Record<string, Schema>)[tag.key]!)!.includes(value[tag.key]))
     : branches;
-  const faults = meant.map((branch) => checkAt(branch, value, path, definitions)).filter((fault) => fault !== null);
-  // Without a discriminator the branch that got furthest into the value is the one that was meant.
-  return faults.reduce((best, fault) => (fault.path.length > best.path.length ? fault : best));
+  // Without a discriminator the branch was meant that knows most of the value's keys.
+  const known = (branch: Schema) => Object.keys(value).filter((key) => Object.hasOwn((branch['properties'] ?? {}) as Schema, key)).length;
+  const most = Math.max(...meant.map(known));
+  const [likely] = meant.filter((branch) => known(branch) === most);
+  return checkAt(likely!, value, path, definitions)!;
 }
 
 /** A union's fault is told for the branch that the value was meant for, so that `param` leads to the very field. */

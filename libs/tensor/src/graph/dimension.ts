@@ -15,6 +15,7 @@ const parse = (dimension: Dimension): Polynomial => {
     if (!Number.isSafeInteger(dimension)) throw new RangeError(`dimension ${dimension} is not an integer`);
     return new Map(dimension === 0 ? [] : [['', dimension]]);
   }
+  if (dimension.trim() === '') throw new SyntaxError('a dimension is empty');
   const sum: Polynomial = new Map();
   for (const term of dimension.replaceAll(' ', '').replaceAll('-', '+-').split('+')) {
     if (term === '') continue;
@@ -50,6 +51,7 @@ const format = (sum: Polynomial): Dimension => {
 export const canonical = (dimension: Dimension): Dimension => format(parse(dimension));
 
 export const addDimensions = (a: Dimension, b: Dimension): Dimension => {
+  if (typeof a === 'number' && typeof b === 'number') return a + b;
   const sum = parse(a);
   for (const [key, coefficient] of parse(b)) sum.set(key, (sum.get(key) ?? 0) + coefficient);
   return format(sum);
@@ -66,6 +68,7 @@ const joinNames = (a: string, b: string): string =>
     .join('*');
 
 export const multiplyDimensions = (a: Dimension, b: Dimension): Dimension => {
+  if (typeof a === 'number' && typeof b === 'number') return a * b;
   const product: Polynomial = new Map();
   for (const [left, c] of parse(a)) {
     for (const [right, d] of parse(b)) {

@@ -1,5 +1,4 @@
 export { add, div, maximum, minimum, mul, type Operand, sub } from './arithmetic.js';
-export { attention, attentionBias } from './attention.js';
 export { cast } from './cast.js';
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, where } from './comparison.js';
 export { gather, pick, scatterAddRows } from './indexing.js';
@@ -7,7 +6,7 @@ export { iota, size } from './leaves.js';
 export { linear, type MatmulOptions, matmul } from './matmul.js';
 export { broadcastTo, concat, pad, reshape, slice, transpose } from './movement.js';
 export { layerNorm, rmsNorm } from './normalization.js';
-export type { NdArray, Primitive } from './primitive.js';
+export { apply, type NdArray, type Primitive } from './primitive.js';
 export { argMax, reduceMax, reduceMean, reduceSum } from './reduction.js';
 export { rope } from './rope.js';
 export { crossEntropy, logSoftmax, softmax } from './softmax.js';

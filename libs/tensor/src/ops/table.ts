@@ -12,7 +12,7 @@ import { ropeOp } from './rope.js';
 import { logSoftmaxOp, softmaxOp } from './softmax.js';
 import * as unary from './unary.js';
 
-/** Every primitive there is. What is not here is composed of these (attention, linear, crossEntropy, rsqrt, square, greater). */
+/** Every primitive there is. What is not here is composed of these (linear, crossEntropy, rsqrt, square, greater). */
 export const PRIMITIVES: readonly Primitive[] = [
   ...[inputOp, frozenOp, constantOp, iotaOp, sizeOp],
   ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp],

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import {
+  type LlamaConfig,
   type LoraAdapter,
   type LoraConfig,
   type LoraPair,
@@ -7,7 +8,7 @@ import {
   readLoraFolder,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
-import { adaptedLinears, addLora, initialLoraPair, type LinearModule, openBaseWeights } from '@tunefleet/models';
+import { adaptedLinears, addLora, initialLoraPair, type LinearModule, openBaseWeights, unknownTargets } from '@tunefleet/models';
 import { matmul, type Value } from '@tunefleet/tensor';
 import { type FlatLayout, flatLayout, viewOf } from '../parameters.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
@@ -23,11 +24,17 @@ export interface LoraTuningOptions {
 
 /** LoRA on a frozen base. */
 export async function loraTuning({ base, adapter, continueFrom, seed }: LoraTuningOptions): Promise<Trainable> {
+  const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
   const weights = await openBaseWeights(base);
   const { config } = weights;
-  const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
   const { rank, alpha, dropout } = adapter;
-  const modules = start ? continuedModules(start, adapter, adaptedLinears(config, 'all-linear')) : adaptedLinears(config, adapter.targets);
+  let modules: LinearModule[];
+  try {
+    modules = start ? continuedModules(start, adapter, adaptedLinears(config, 'all-linear')) : newModules(config, adapter);
+  } catch (error) {
+    await weights.release();
+    throw error;
+  }
   const layout = flatLayout(
     modules.flatMap(({ name, inputs, outputs }) => {
       const names = loraTensorNames(name);
@@ -66,6 +73,12 @@ export async function loraTuning({ base, adapter, continueFrom, seed }: LoraTuni
     write: (folder, parameters) => writeLoraFolder(folder, adapterOf(loraConfig(base, adapter, start), modules, layout, parameters)),
     close: () => weights.release(),
   };
+}
+
+function newModules(config: LlamaConfig, { targets }: LoraSpec): LinearModule[] {
+  const unknown = unknownTargets(config, targets);
+  if (unknown.length > 0) throw new TrainingError('invalid_spec', `adapter.targets: \`${unknown[0]}\` names no linear layer of this model`);
+  return adaptedLinears(config, targets);
 }
 
 /** A continued adapter keeps its own modules; the settings must describe it. */

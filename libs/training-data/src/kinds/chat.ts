@@ -105,12 +105,12 @@ function checkWeight(message: JsonObject, role: string, path: RowFault['path']):
   if (!Object.hasOwn(message, 'weight')) return null;
   if (role !== 'assistant')
     return {
-      code: 'invalid_weight',
+      code: 'invalid_value',
       path: [...path, 'weight'],
       message: `\`weight\` belongs to messages of role assistant, found on ${role}`,
     };
   if (message['weight'] === 0 || message['weight'] === 1) return null;
-  return { code: 'invalid_weight', path: [...path, 'weight'], message: `\`weight\`: expected 0 or 1, found ${nameOf(message['weight'])}` };
+  return { code: 'invalid_value', path: [...path, 'weight'], message: `\`weight\`: expected 0 or 1, found ${nameOf(message['weight'])}` };
 }
 
 function checkContent(message: JsonObject, path: RowFault['path']): RowFault | null {
@@ -123,11 +123,11 @@ function checkContent(message: JsonObject, path: RowFault['path']): RowFault | n
 function checkNames(message: JsonObject, role: string, path: RowFault['path']): RowFault | null {
   const { name, tool_call_id: id } = message;
   if (name !== undefined && (typeof name !== 'string' || !NAME.test(name))) {
-    return { code: 'invalid_name', path: [...path, 'name'], message: '`name`: expected 1 to 64 letters, digits, `_` or `-`' };
+    return { code: 'invalid_value', path: [...path, 'name'], message: '`name`: expected 1 to 64 letters, digits, `_` or `-`' };
   }
   if (role === 'tool' && (typeof id !== 'string' || id === '')) {
     return {
-      code: 'missing_field',
+      code: 'invalid_value',
       path: [...path, 'tool_call_id'],
       message: `\`tool_call_id\`: expected the id of a tool call, found ${nameOf(id)}`,
     };
@@ -138,7 +138,7 @@ function checkNames(message: JsonObject, role: string, path: RowFault['path']): 
 function checkParallel(value: JsonValue | undefined): RowFault | null {
   if (value === undefined || typeof value === 'boolean') return null;
   return {
-    code: 'invalid_tools',
+    code: 'invalid_value',
     path: ['parallel_tool_calls'],
     message: `\`parallel_tool_calls\`: expected true or false, found ${nameOf(value)}`,
   };

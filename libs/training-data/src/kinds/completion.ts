@@ -21,7 +21,7 @@ export const completion: RowKind<'completion'> = {
 function check(row: JsonObject): RowFault | null {
   for (const field of FIELDS) {
     if (!Object.hasOwn(row, field))
-      return { code: 'missing_field', path: [field], message: `expected \`${field}\` beside the other field of a completion row` };
+      return { code: 'invalid_content', path: [field], message: `expected \`${field}\` beside the other field of a completion row` };
     if (typeof row[field] !== 'string') {
       return { code: 'invalid_content', path: [field], message: `\`${field}\`: expected text, found ${nameOf(row[field])}` };
     }

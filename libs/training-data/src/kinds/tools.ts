@@ -22,7 +22,7 @@ type Path = RowFault['path'];
 
 export function checkTools(tools: JsonValue | undefined): RowFault | null {
   if (tools === undefined) return null;
-  const wrong = (path: Path, message: string) => fault('invalid_tools', ['tools', ...path], message);
+  const wrong = (path: Path, message: string) => fault('invalid_value', ['tools', ...path], message);
   if (!Array.isArray(tools) || tools.length === 0 || tools.length > MAX_TOOLS)
     return wrong([], `\`tools\`: expected an array of 1 to ${MAX_TOOLS} tools`);
   for (const [index, tool] of tools.entries()) {
@@ -42,7 +42,7 @@ export function checkTools(tools: JsonValue | undefined): RowFault | null {
 
 export function checkToolCalls(calls: JsonValue | undefined, path: Path): RowFault | null {
   if (calls === undefined) return null;
-  const wrong = (below: Path, message: string) => fault('invalid_tool_calls', [...path, ...below], message);
+  const wrong = (below: Path, message: string) => fault('invalid_value', [...path, ...below], message);
   if (!Array.isArray(calls) || calls.length === 0) return wrong([], '`tool_calls`: expected an array of at least one call');
   for (const [index, call] of calls.entries()) {
     const outer = checkFunction(call, ['id', 'type', 'function'], ['name', 'arguments'], (below, message) =>

@@ -25,7 +25,7 @@ export interface RenderedRow {
 
 /**
  * A chat row by the model's template, trained on the answers of weight 1; a completion row as its prompt and completion between beginning and end of
- * text, trained on the completion and the end. Or the row's fault: `special_token`, `template_error`.
+ * text, trained on the completion and the end. Or the row's fault: `special_token`; `invalid_row` where the template refuses it.
  */
 export function renderRow(item: TrainingRow, tokenizer: TextTokenizer, date: Date | undefined): RenderedRow | RowFault {
   const special = findSpecialToken(item.row as unknown as JsonValue, [], tokenizer);
@@ -48,24 +48,31 @@ export function renderRow(item: TrainingRow, tokenizer: TextTokenizer, date: Dat
   }
 }
 
-/** The tokens of a rendered row with their weights. */
+/** The tokens of a rendered row with their weights, the first `maxTokens` of `length`. */
 export function toExample(
   { spans, weights, before, after }: RenderedRow,
   encoded: Encoded,
   row: number,
   tokenizer: TextTokenizer,
-): Example {
-  const length = before.length + encoded.ids.length + after.length;
-  const ids = new Int32Array(length);
-  ids.set(before);
-  ids.set(encoded.ids, before.length);
-  ids.set(after, length - after.length);
-  const losses = new Float32Array(length);
-  for (const [index, span] of tokenizer.spanOfTokens(encoded, spans).entries())
-    if (span >= 0) losses[before.length + index] = weights[span]!;
-  losses.fill(weights.at(-1)!, length - after.length);
+  maxTokens: number,
+): { example: Example; length: number } {
+  const length = before.length + encoded.length + after.length;
+  const ids = new Int32Array(Math.min(length, maxTokens));
+  const losses = new Float32Array(ids.length);
+  const owners = tokenizer.spanOfTokens(encoded, spans);
+  for (let index = 0; index < ids.length; index += 1) {
+    const inText = index - before.length;
+    if (inText < 0) ids[index] = before[index]!;
+    else if (inText < encoded.length) {
+      ids[index] = encoded.ids[inText]!;
+      losses[index] = weights[owners[inText]!] ?? 0;
+    } else {
+      ids[index] = after[inText - encoded.length]!;
+      losses[index] = weights.at(-1)!;
+    }
+  }
   losses[0] = 0;
-  return { ids, weights: losses, row };
+  return { example: { ids, weights: losses, row }, length };
 }
 
 function renderChat(row: ChatRow, tokenizer: TextTokenizer, date: Date | undefined): RenderedRow | RowFault {
@@ -76,7 +83,7 @@ function renderChat(row: ChatRow, tokenizer: TextTokenizer, date: Date | undefin
     rendered = tokenizer.chatTemplate.renderWithSpans(row.messages, options);
   } catch (error) {
     if (!(error instanceof TokenizationError)) throw error;
-    return { code: 'template_error', path: ['messages'], message: error.message };
+    return { code: 'invalid_row', path: ['messages'], message: error.message };
   }
   const weights = row.messages.flatMap(({ role, weight }) => (role === 'assistant' ? [weight ?? 1] : []));
   return { ...rendered, weights, before: [], after: [] };

@@ -1,4 +1,4 @@
-/** Every code that a training file can be refused with; the public documentation lists them. */
+/** Every code that a training file can be refused with: codes of the public error table, listed in the README. */
 export type FaultCode =
   | 'invalid_json'
   | 'invalid_row'
@@ -10,18 +10,13 @@ export type FaultCode =
   | 'invalid_content'
   | 'missing_messages'
   | 'too_many_messages'
-  | 'missing_field'
   | 'unknown_field'
-  | 'invalid_weight'
-  | 'invalid_name'
-  | 'invalid_tools'
-  | 'invalid_tool_calls'
-  | 'mixed_rows'
+  | 'invalid_value'
+  | 'mixed_formats'
   | 'empty_file'
   | 'invalid_n_examples'
   | 'special_token'
-  | 'too_many_tokens'
-  | 'template_error';
+  | 'too_many_tokens';
 
 /** One fault of a file. `line` and `column` count from 1; columns count characters (code points). */
 export interface Fault {

@@ -20,7 +20,7 @@ export interface Provenance {
 }
 
 /** The immutable document that stands for an artifact; keys are below the job's attempt. */
-export function artifactManifest(claim: TrainingClaim, attempt: number, prefix: string, artifact: Artifact, from: Provenance): ArtifactManifest {
+export function artifactManifest(claim: TrainingClaim, attempt: number, artifact: Artifact, from: Provenance): ArtifactManifest {
   return {
     schema: 1,
     kind: artifact.kind,
@@ -29,7 +29,7 @@ export function artifactManifest(claim: TrainingClaim, attempt: number, prefix: 
     step: artifact.step,
     adapter: claim.adapter satisfies AdapterInfo,
     weights_sha256: artifact.weights_sha256,
-    files: artifact.files.map(({ path, bytes, sha256 }) => ({ path, key: `${prefix}${artifact.under}/${path}`, bytes, sha256 })),
+    files: artifact.files.map(({ path, bytes, sha256 }) => ({ path, key: `${claim.prefix}${artifact.under}/${path}`, bytes, sha256 })),
     lineage: { ...claim.lineage, engine: from.engine, code: from.code, exact: from.exact },
   };
 }

@@ -2,8 +2,8 @@ import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactManifest, TrainingClaim } from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
-import type { EngineIdentity, FromTraining } from '../supervision/protocol.js';
 import { insist } from '../supervision/insist.js';
+import type { EngineIdentity, FromTraining } from '../supervision/protocol.js';
 import { artifactManifest } from './manifest.js';
 import { uploader } from './uploader.js';
 
@@ -34,15 +34,13 @@ export function publisher(options: {
   bus: Bus;
   claim: TrainingClaim;
   attempt: number;
-  /** Key prefix of this attempt, ending in `/`. */
-  prefix: string;
   folder: string;
   origin: Origin;
   signal: AbortSignal;
   /** Metrics reported so far are stored. */
   metricsStored: () => Promise<void>;
 }): Publisher {
-  const { bus, claim, attempt, prefix, folder, origin, signal } = options;
+  const { bus, claim, attempt, folder, origin, signal } = options;
   const holder = { id: claim.job, attempt };
   const again = (error: unknown) => bus.logger.warn({ err: error, job: claim.job }, 'publishing an artifact is tried again');
   const insisting = <T>(run: () => Promise<T>): Promise<T> => insist(run, signal, again);
@@ -61,7 +59,7 @@ export function publisher(options: {
     const files = await insisting(() => uploads.folder(message.folder, under, signal));
     if (!origin.engine) throw new Error('A training process publishes before it has started');
     const artifact = { kind, step: message.step, under, files, weights_sha256: message.weights_sha256 };
-    const manifest = artifactManifest(claim, attempt, prefix, artifact, { ...origin, engine: origin.engine });
+    const manifest = artifactManifest(claim, attempt, artifact, { ...origin, engine: origin.engine });
     await insisting(() => uploads.json(manifest, `${under}/manifest.json`, signal));
     return manifest;
   }

@@ -6,7 +6,6 @@ import { type DescribedFile, describeFolder } from './described.js';
 
 type Sign = (put: string[]) => Promise<RpcReply<'trainer.sign'>>;
 
-
 /** Puts whole folders below an attempt's prefix, by URLs that the trainer signs. */
 export interface Uploader {
   /** Uploads every file of `folder` to `<under>/<path>`; a `manifest.json` at its top goes last. */

@@ -6,7 +6,7 @@ import type { Outcome, WorkContext } from '@tunefleet/jobs';
 import type { Origin, Publisher } from '../artifacts/publisher.js';
 import { EXIT } from '../exit-codes.js';
 import { forgetUnannounced, type PodParts } from '../run-job.js';
-import type { MetricsRelay } from './metrics-relay.js';
+import type { MetricsSent } from './metrics-sent.js';
 import type { FromTraining } from './protocol.js';
 import { type ChildExit, startTraining, type TrainingChild } from './training-child.js';
 
@@ -19,7 +19,7 @@ interface Supervised {
   job: string;
   folder: string;
   origin: Origin;
-  relay: MetricsRelay;
+  metrics: MetricsSent;
   published: Publisher;
   context: WorkContext;
 }
@@ -81,14 +81,14 @@ function diedTooOften({ code, signal, stderr }: ChildExit): Outcome {
 }
 
 /** Acts on a message; an ending is returned. */
-function take({ context, origin, relay, published }: Supervised, announced: Set<number>, message: FromTraining): Ending | null {
+function take({ context, origin, metrics, published }: Supervised, announced: Set<number>, message: FromTraining): Ending | null {
   switch (message.type) {
     case 'started':
       origin.engine = message.engine;
       origin.exact &&= message.exact;
       return null;
     case 'step':
-      relay.add(message.row);
+      metrics.send(message.row);
       context.step(message.row.step);
       return null;
     case 'snapshot':
@@ -105,8 +105,8 @@ function take({ context, origin, relay, published }: Supervised, announced: Set<
   }
 }
 
-async function conclude({ relay, published, context, job, parts }: Supervised, last: Ending): Promise<Outcome> {
-  await relay.flush();
+async function conclude({ metrics, published, context, job, parts }: Supervised, last: Ending): Promise<Outcome> {
+  await metrics.stored();
   await published.settled();
   switch (last.type) {
     case 'finished': {

@@ -25,9 +25,7 @@ const STDERR_KEPT = 4000;
 /** What a training process may see of our environment: nothing that names a server or holds a credential. */
 const PASSED_ON = ['PATH', 'TMPDIR', 'LANG', 'TZ', 'LD_LIBRARY_PATH', 'OMP_NUM_THREADS'];
 const environment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => PASSED_ON.includes(name) || name.startsWith('TUNEFLEET_ENGINE_')),
-  );
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.includes(name) || name.startsWith('TUNEFLEET_ENGINE_')));
 
 /** Forks a training process in `folder`. Its IPC channel is its life line: it ends when this pod does. */
 export async function startTraining(options: {

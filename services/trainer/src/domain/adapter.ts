@@ -17,15 +17,23 @@ export function adapterOf(given: Given | undefined, byDefault: 'full' | 'lora', 
   const type = given?.type ?? byDefault;
   if (type === 'full') {
     for (const key of ['rank', 'alpha', 'dropout', 'targets'] as const)
-      if (given?.[key] !== undefined) throw invalid(`.${key}`, `'tunefleet.adapter.${key}' belongs to an adapter of type 'lora', not 'full'.`);
+      if (given?.[key] !== undefined)
+        throw invalid(`.${key}`, `'tunefleet.adapter.${key}' belongs to an adapter of type 'lora', not 'full'.`);
     return { type: 'full' };
   }
-  return { type: 'lora', rank: given?.rank ?? 8, alpha: given?.alpha ?? 16, dropout: given?.dropout ?? 0, targets: targetsOf(given?.targets) };
+  return {
+    type: 'lora',
+    rank: given?.rank ?? 8,
+    alpha: given?.alpha ?? 16,
+    dropout: given?.dropout ?? 0,
+    targets: targetsOf(given?.targets),
+  };
 }
 
 function targetsOf(given: string | string[] | undefined): Lora['targets'] {
   if (given === undefined || given === 'all-linear') return 'all-linear';
-  if (typeof given === 'string') throw invalid('.targets', `'tunefleet.adapter.targets' is 'all-linear' or a list of layer names, not '${given}'.`);
+  if (typeof given === 'string')
+    throw invalid('.targets', `'tunefleet.adapter.targets' is 'all-linear' or a list of layer names, not '${given}'.`);
   const unknown = given.find((name) => !LINEARS.includes(name));
   if (unknown !== undefined) throw invalid('.targets', `'${unknown}' is no linear layer of this family. Known: ${LINEARS.join(', ')}.`);
   return LINEARS.filter((name) => given.includes(name));
@@ -33,14 +41,24 @@ function targetsOf(given: string | string[] | undefined): Lora['targets'] {
 
 function continued(given: Given | undefined, parent: ParentAdapter): AdapterInfo {
   if (given?.type === 'full')
-    throw new ApiError('not_supported', 'Full tuning of a model that is an adapter is known but not built yet. Continue the adapter, or tune its base.', {
-      param: 'tunefleet.adapter.type',
-    });
+    throw new ApiError(
+      'not_supported',
+      'Full tuning of a model that is an adapter is known but not built yet. Continue the adapter, or tune its base.',
+      {
+        param: 'tunefleet.adapter.type',
+      },
+    );
   for (const key of ['rank', 'alpha'] as const)
     if (given?.[key] !== undefined && given[key] !== parent[key])
-      throw invalid(`.${key}`, `The model's adapter has ${key} ${parent[key]}; a job that continues it cannot change that to ${given[key]}.`);
+      throw invalid(
+        `.${key}`,
+        `The model's adapter has ${key} ${parent[key]}; a job that continues it cannot change that to ${given[key]}.`,
+      );
   if (given?.targets !== undefined && JSON.stringify(targetsOf(given.targets)) !== JSON.stringify(parent.targets))
-    throw invalid('.targets', `The model's adapter has targets ${JSON.stringify(parent.targets)}; a job that continues it cannot change them.`);
+    throw invalid(
+      '.targets',
+      `The model's adapter has targets ${JSON.stringify(parent.targets)}; a job that continues it cannot change them.`,
+    );
   return { ...parent, dropout: given?.dropout ?? parent.dropout };
 }
 

@@ -12,7 +12,11 @@ export async function trainingClaim(parts: Parts, job: JobRecord, attempt: numbe
   if (model.weights_sha256 !== job.model.weights_sha256)
     throw new ApiError('internal_error', `The weights of '${job.model.id}' are not those that job ${job.id} began with.`);
   const shards = async (file: string, hash: string): Promise<ObjectLink[]> => {
-    const answer = await parts.bus.request('dataset.prepare', { project, file, model: job.model.id, task, sequence }, { timeoutMs: 30_000 });
+    const answer = await parts.bus.request(
+      'dataset.prepare',
+      { project, file, model: job.model.id, task, sequence },
+      { timeoutMs: 30_000 },
+    );
     if (answer.status !== 'ready') throw new ApiError('service_unavailable', `The rows of ${file} are being prepared again.`);
     if (answer.data.hash !== hash) throw new ApiError('internal_error', `The rows of ${file} are not those that job ${job.id} began with.`);
     return answer.data.files;
@@ -61,7 +65,11 @@ export const snapshotPrefix = (job: Pick<JobRecord, 'id' | 'project'>, snapshot:
 /** What the weights depend on, by hash; the pod adds engine and code. */
 function lineageOf(job: JobRecord): Record<string, unknown> {
   const { plan, settings } = job;
-  const data = (file: string, facts: NonNullable<typeof plan>['training']) => ({ id: file, sha256: facts.file_sha256, prepared: facts.hash });
+  const data = (file: string, facts: NonNullable<typeof plan>['training']) => ({
+    id: file,
+    sha256: facts.file_sha256,
+    prepared: facts.hash,
+  });
   return {
     job: job.id,
     base: { id: job.model.base, weights_sha256: job.model.base_weights_sha256 },

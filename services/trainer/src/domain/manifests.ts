@@ -8,7 +8,8 @@ import type { Parts } from './parts.js';
 export const manifestSha256 = (manifest: ArtifactManifest): string => createHash('sha256').update(JSON.stringify(manifest)).digest('hex');
 
 /** Object key of the manifest that a pod wrote last: beside the files it names. */
-export const manifestKey = (job: JobRecord, attempt: number, under: string): string => `${attemptPrefix(job, attempt)}${under}/manifest.json`;
+export const manifestKey = (job: JobRecord, attempt: number, under: string): string =>
+  `${attemptPrefix(job, attempt)}${under}/manifest.json`;
 
 export async function readManifest({ store }: Parts, key: string): Promise<ArtifactManifest> {
   return JSON.parse(await text(await store.get(key))) as ArtifactManifest;

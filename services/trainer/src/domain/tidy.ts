@@ -22,7 +22,8 @@ export async function tidyJob(parts: Parts, job: JobRecord): Promise<void> {
 async function deleteLeftovers({ store }: Parts, job: JobRecord): Promise<void> {
   const manifests = [job.manifest_key, ...job.checkpoints.filter((c) => c.registered).map((c) => c.manifest_key)];
   const kept = manifests.flatMap((key) => (key ? [key.slice(0, key.lastIndexOf('/') + 1)] : []));
-  for await (const { key } of store.list(`${jobPrefix(job)}attempts/`)) if (!kept.some((folder) => key.startsWith(folder))) await store.delete(key);
+  for await (const { key } of store.list(`${jobPrefix(job)}attempts/`))
+    if (!kept.some((folder) => key.startsWith(folder))) await store.delete(key);
 }
 
 const SWEEP_MS = 60_000;

@@ -5,7 +5,20 @@ const refuse = (param: string, what: string): never => {
 };
 
 /** Adapter kinds of PEFT's that we know by name. */
-const OTHER_ADAPTERS = ['dora', 'rslora', 'ia3', 'adalora', 'vera', 'loha', 'lokr', 'oft', 'boft', 'prefix_tuning', 'prompt_tuning', 'p_tuning'];
+const OTHER_ADAPTERS = [
+  'dora',
+  'rslora',
+  'ia3',
+  'adalora',
+  'vera',
+  'loha',
+  'lokr',
+  'oft',
+  'boft',
+  'prefix_tuning',
+  'prompt_tuning',
+  'p_tuning',
+];
 
 /** Refuse, by name, what the interface knows and this build does not do (400 `not_supported`). */
 export function refuseUnsupported(body: JobCreateBody): void {
@@ -22,7 +35,9 @@ export function refuseUnsupported(body: JobCreateBody): void {
   if (!adapter) return;
   if (OTHER_ADAPTERS.includes(adapter.type)) refuse('tunefleet.adapter.type', `The adapter '${adapter.type}'`);
   if (adapter.type !== 'lora' && adapter.type !== 'full')
-    throw new ApiError('invalid_value', `'tunefleet.adapter.type' is 'lora' or 'full', not '${adapter.type}'.`, { param: 'tunefleet.adapter.type' });
+    throw new ApiError('invalid_value', `'tunefleet.adapter.type' is 'lora' or 'full', not '${adapter.type}'.`, {
+      param: 'tunefleet.adapter.type',
+    });
   if (adapter.bias !== undefined && adapter.bias !== 'none') refuse('tunefleet.adapter.bias', 'A trained bias');
   for (const key of ['use_rslora', 'use_dora', 'modules_to_save', 'layers_to_transform'] as const)
     if (adapter[key]) refuse(`tunefleet.adapter.${key}`, `'${key}'`);

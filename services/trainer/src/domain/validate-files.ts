@@ -28,11 +28,14 @@ export async function validateFiles(parts: Parts, job: JobRecord): Promise<Plann
   const task = job.settings.task ?? (kind === 'completion' ? 'completion' : 'chat');
   for (const [i, { param }] of files.entries()) {
     const found = summaries[i]?.kind;
-    if (found && found !== task) throw fault(param, { code: 'mixed_formats', message: `The file holds ${found} rows; the job's task is ${task}.` });
+    if (found && found !== task)
+      throw fault(param, { code: 'mixed_formats', message: `The file holds ${found} rows; the job's task is ${task}.` });
   }
   const { sequence, micro_batch_size, max_steps } = job.settings;
   const prepared = await Promise.all(
-    files.map(({ id }) => parts.bus.request('dataset.prepare', { project: job.project, file: id, model: job.model.id, task, sequence }, { timeoutMs: 30_000 })),
+    files.map(({ id }) =>
+      parts.bus.request('dataset.prepare', { project: job.project, file: id, model: job.model.id, task, sequence }, { timeoutMs: 30_000 }),
+    ),
   );
   for (const [i, { param }] of files.entries()) {
     const answer = prepared[i]!;

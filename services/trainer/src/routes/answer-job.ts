@@ -10,6 +10,8 @@ export const answerJob = ({ work }: Trainer, job: JobRecord): FineTuningJob => v
 export async function findJob({ records }: Trainer, project: string, id: string): Promise<JobRecord> {
   const job = (await records.get(id))?.value;
   if (job?.project !== project)
-    throw new ApiError('job_not_found', `The fine-tuning job '${id}' does not exist or you do not have access to it.`, { param: 'fine_tuning_job_id' });
+    throw new ApiError('job_not_found', `The fine-tuning job '${id}' does not exist or you do not have access to it.`, {
+      param: 'fine_tuning_job_id',
+    });
   return job;
 }

@@ -50,7 +50,8 @@ async function* stream(trainer: Trainer, job: JobRecord, signal: AbortSignal): A
     // It may have ended between the caller's look and our listening.
     if (isFinished(trainer.records.find(job.id)?.work.state ?? 'running')) ended.abort();
     try {
-      for await (const row of alive(trainer.metrics.follow(job.id, AbortSignal.any([signal, ended.signal])))) yield row === null ? ': alive\n\n' : send(row);
+      for await (const row of alive(trainer.metrics.follow(job.id, AbortSignal.any([signal, ended.signal]))))
+        yield row === null ? ': alive\n\n' : send(row);
     } finally {
       forget();
     }

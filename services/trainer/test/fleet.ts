@@ -1,0 +1,118 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IDENTITY_HEADER, type ResolvedModel, signIdentity } from '@tunefleet/contracts';
+import { type NatsTestServer, startNatsServer } from '../../../tools/jest/nats-server.js';
+import { freePort } from '../../../tools/jest/server-process.js';
+import { type DatasetStandIn, startDataset } from './dataset-stand-in.js';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const KEY = 'k'.repeat(32);
+
+export type ServiceName = 'trainer' | 'trainer-pod' | 'model-registry';
+
+/** Real processes on a real nats-server and a folder: trainer, pod and model-registry. Dataset is stood in for by this process, with real shards. */
+export class Fleet {
+  readonly children = new Map<ServiceName, ChildProcess>();
+  readonly folder = mkdtempSync(join(tmpdir(), 'tunefleet-trainer-'));
+  readonly runFolder = join(this.folder, 'run');
+  readonly logs = new Map<string, string>();
+  private readonly ports = new Map<string, number>();
+  nats!: NatsTestServer;
+  dataset!: DatasetStandIn;
+  environment: Record<string, string> = {};
+
+  static async start(environment: Record<string, string> = {}): Promise<Fleet> {
+    const fleet = new Fleet();
+    fleet.environment = environment;
+    mkdirSync(fleet.runFolder);
+    mkdirSync(join(fleet.folder, 'tmp'));
+    cpSync(join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(fleet.folder, 'bases/tiny'), { recursive: true });
+    fleet.nats = await startNatsServer();
+    fleet.dataset = await startDataset(fleet.nats.url, join(fleet.folder, 'objects'), KEY);
+    await Promise.all((['model-registry', 'trainer', 'trainer-pod'] as const).map((name) => fleet.run(name)));
+    return fleet;
+  }
+
+  /** Starts a service (again): on the same port, ready when it resolves. */
+  async run(name: ServiceName, extra: Record<string, string> = {}): Promise<ChildProcess> {
+    const port = this.ports.get(name) ?? (await freePort());
+    this.ports.set(name, port);
+    const child = fork(join(ROOT, 'services', name, 'dist/server.js'), [], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: {
+        PATH: process.env['PATH'],
+        TMPDIR: join(this.folder, 'tmp'),
+        PORT: String(port),
+        LOG_LEVEL: 'debug',
+        NATS_URL: this.nats.url,
+        TUNEFLEET_IDENTITY_KEY: KEY,
+        ...(name === 'trainer-pod'
+          ? { TUNEFLEET_RUN_DIR: this.runFolder, TUNEFLEET_ENGINE_THREADS: '1' }
+          : { TUNEFLEET_OBJECTS: join(this.folder, 'objects') }),
+        ...(name === 'model-registry' ? { TUNEFLEET_BASE_MODELS: join(this.folder, 'bases') } : {}),
+        ...(name === 'trainer' ? { TUNEFLEET_LEASE_MS: '2000' } : {}),
+        ...this.environment,
+        ...extra,
+      },
+    });
+    const keep = (chunk: Buffer) => this.logs.set(name, (this.logs.get(name) ?? '') + chunk.toString());
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    this.children.set(name, child);
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      const ready = await fetch(`http://127.0.0.1:${port}/health/ready`)
+        .then((r) => r.ok)
+        .catch(() => false);
+      if (ready) return child;
+      if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${name} is not ready:\n${this.logs.get(name)}`);
+      await sleep(50);
+    }
+  }
+
+  /** Sends a signal and waits for the end. */
+  async end(name: ServiceName, signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.children.get(name);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    return ended;
+  }
+
+  /** Pids of training processes, as their files say. */
+  trainingPids(): number[] {
+    return readdirSync(this.runFolder)
+      .filter((file) => file.startsWith('training-') && file.endsWith('.pid'))
+      .map((file) => Number(readFileSync(join(this.runFolder, file), 'utf8')));
+  }
+
+  async api<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: { project?: string; headers?: Record<string, string> } = {},
+  ) {
+    const identity = signIdentity({ project: options.project ?? 'default', keyId: 'key_test', scope: 'write' }, KEY);
+    const response = await fetch(`http://127.0.0.1:${this.ports.get('trainer')}/v1/fine_tuning${path}`, {
+      method,
+      headers: { [IDENTITY_HEADER]: identity, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as T };
+  }
+
+  /** What the registry says of a model, asked as dataset would. */
+  resolve(model: string): Promise<ResolvedModel> {
+    return this.dataset.bus.request('model-registry.resolve_model', { project: 'default', model });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.children.keys()].map((name) => this.end(name, 'SIGKILL')));
+    await this.dataset.close();
+    await this.nats.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect } from '@jest/globals';
+import type { FineTuningJob, FineTuningJobCheckpoint, FineTuningJobEvent, MetricsRow } from '@tunefleet/contracts';
+import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
+import { skipUnless } from '../../../tools/jest/skip-unless.js';
+import { rows } from './dataset-stand-in.js';
+import { Fleet } from './fleet.js';
+import { ended, type List } from './wait.js';
+
+const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
+let fleet: Fleet;
+
+beforeAll(async () => {
+  if (natsServerPath() === undefined) return;
+  fleet = await Fleet.start();
+  fleet.dataset.add('file-train', rows(60));
+  fleet.dataset.add('file-valid', rows(12, 7));
+}, 60_000);
+afterAll(async () => {
+  await fleet?.close();
+});
+
+test('a job goes through to a version, its result file, checkpoints, metrics and canonical events', async () => {
+  const started = Date.now();
+  const created = await fleet.api<FineTuningJob>('POST', '/jobs', {
+    model: 'tiny',
+    training_file: 'file-train',
+    validation_file: 'file-valid',
+    suffix: 'first',
+    hyperparameters: { n_epochs: 2, batch_size: 4 },
+    tunefleet: { micro_batch_size: 4 },
+    metadata: { team: 'a' },
+  });
+  expect(created).toMatchObject({
+    status: 200,
+    body: { object: 'fine_tuning.job', status: 'validating_files', error: null, organization_id: 'default' },
+  });
+  const job = await ended(fleet, created.body.id);
+  console.log('seconds', (Date.now() - started) / 1000);
+  expect(job).toMatchObject({
+    status: 'succeeded',
+    error: null,
+    hyperparameters: { n_epochs: 2, batch_size: 4, learning_rate_multiplier: 1 },
+  });
+  expect(job.fine_tuned_model).toBe(`ft:tiny:default:first:${job.id.slice('ftjob-'.length)}`);
+  expect(job.trained_tokens).toBeGreaterThan(0);
+  const metrics = await fleet.api<List<MetricsRow>>('GET', `/jobs/${job.id}/metrics`);
+  expect(metrics.body.data.map((row) => row.step)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+  const csv = fleet.dataset.results.get(job.result_files[0]!)!.trim().split('\n');
+  expect(csv[0]).toBe('step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy');
+  expect(csv.length).toBe(31);
+  expect(Number(csv[1]!.split(',')[1])).toBe(metrics.body.data[0]!.train_loss);
+  const checkpoints = await fleet.api<List<FineTuningJobCheckpoint>>('GET', `/jobs/${job.id}/checkpoints`);
+  expect(checkpoints.body.data.map((c) => c.fine_tuned_model_checkpoint)).toEqual([
+    `${job.fine_tuned_model}:ckpt-step-30`,
+    `${job.fine_tuned_model}:ckpt-step-15`,
+  ]);
+  const events = await fleet.api<List<FineTuningJobEvent>>('GET', `/jobs/${job.id}/events?limit=100`);
+  const messages = events.body.data.filter((event) => event.type === 'message').map((event) => event.message);
+  expect(messages.reverse()).toEqual([
+    'Created fine-tuning job',
+    'Validating training file: file-train and validation file: file-valid',
+    'Files validated, moving job to queued state',
+    'Fine-tuning job started',
+    'Checkpoint created at step 15',
+    'Checkpoint created at step 30',
+    `New fine-tuned model created: ${job.fine_tuned_model}`,
+    'Fine tuning job successfully completed',
+  ]);
+  await sleep(200);
+}, 60_000);

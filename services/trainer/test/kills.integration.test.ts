@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect } from '@jest/globals';
+import type { FineTuningJob, FineTuningJobCheckpoint, FineTuningJobEvent, MetricsRow } from '@tunefleet/contracts';
+import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
+import { skipUnless } from '../../../tools/jest/skip-unless.js';
+import { rows } from './dataset-stand-in.js';
+import { Fleet } from './fleet.js';
+import { ended, jobIn, type List, until } from './wait.js';
+
+const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
+const EPOCHS = 6;
+const STEPS = EPOCHS * 100;
+let fleet: Fleet;
+/** What the same job gave that ran through. */
+let whole: Outcome;
+
+interface Outcome {
+  job: FineTuningJob;
+  weights: string;
+  checkpoints: string[];
+  rows: MetricsRow[];
+}
+
+const BODY = {
+  model: 'tiny',
+  training_file: 'file-train',
+  validation_file: 'file-valid',
+  seed: 7,
+  hyperparameters: { n_epochs: EPOCHS, batch_size: 4 },
+  tunefleet: { micro_batch_size: 2, snapshot: { every_steps: 20 } },
+};
+
+const create = async (): Promise<string> => {
+  const { status, body } = await fleet.api<FineTuningJob>('POST', '/jobs', BODY);
+  expect(status).toBe(200);
+  return body.id;
+};
+
+const reachedStep = (id: string, step: number): Promise<MetricsRow> =>
+  until(async () => (await fleet.api<List<MetricsRow>>('GET', `/jobs/${id}/metrics`)).body.data.find((row) => row.step >= step), `step ${step} of ${id}`);
+
+async function outcomeOf(id: string): Promise<Outcome> {
+  const job = await ended(fleet, id);
+  expect(job).toMatchObject({ status: 'succeeded', error: null });
+  const weightsOf = async (model: string) => (await fleet.resolve(model)).weights_sha256;
+  const checkpoints = (await fleet.api<List<FineTuningJobCheckpoint>>('GET', `/jobs/${id}/checkpoints`)).body.data;
+  const metrics = (await fleet.api<List<MetricsRow>>('GET', `/jobs/${id}/metrics`)).body.data;
+  return {
+    job,
+    weights: await weightsOf(job.fine_tuned_model!),
+    checkpoints: await Promise.all(checkpoints.map(({ fine_tuned_model_checkpoint: model }) => weightsOf(model))),
+    rows: metrics,
+  };
+}
+
+/** The same bytes, the same rows, and every event once. */
+async function expectSame(id: string): Promise<FineTuningJobEvent[]> {
+  const outcome = await outcomeOf(id);
+  expect(outcome.weights).toBe(whole.weights);
+  expect(outcome.checkpoints).toEqual(whole.checkpoints);
+  expect(outcome.rows).toEqual(whole.rows);
+  expect(outcome.job.trained_tokens).toBe(whole.job.trained_tokens);
+  const events: FineTuningJobEvent[] = [];
+  for (let after = ''; ; ) {
+    const page = (await fleet.api<List<FineTuningJobEvent>>('GET', `/jobs/${id}/events?limit=100${after}`)).body;
+    events.push(...page.data);
+    if (!page.has_more) break;
+    after = `&after=${page.data.at(-1)!.id}`;
+  }
+  expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
+  expect(events.filter((event) => event.type === 'metrics').map((event) => (event.data as { step: number }).step)).toEqual(
+    Array.from({ length: STEPS }, (_, i) => STEPS - i),
+  );
+  const messages = events.filter((event) => event.type === 'message').map((event) => event.message);
+  for (const once of ['Created fine-tuning job', 'Fine-tuning job started', 'Fine tuning job successfully completed', 'Checkpoint created at step 100'])
+    expect(messages.filter((message) => message === once)).toEqual([once]);
+  return events;
+}
+
+beforeAll(async () => {
+  if (natsServerPath() === undefined) return;
+  fleet = await Fleet.start();
+  fleet.dataset.add('file-train', rows(400));
+  fleet.dataset.add('file-valid', rows(12, 7));
+  whole = await outcomeOf(await create());
+}, 90_000);
+afterAll(async () => {
+  await fleet?.close();
+});
+
+test('a job that ran through says so: all steps, all checkpoints', () => {
+  expect(whole.rows.length).toBe(STEPS);
+  expect(whole.checkpoints.length).toBe(EPOCHS);
+});
+
+test('kill -9 of the training process at any time changes nothing', async () => {
+  const id = await create();
+  for (const step of [1, 50, 230]) {
+    await reachedStep(id, step);
+    const [pid] = await until(async () => fleet.trainingPids().length > 0 && fleet.trainingPids(), 'a training process');
+    process.kill(pid!, 'SIGKILL');
+    await until(async () => !fleet.trainingPids().includes(pid!), 'its end');
+  }
+  await expectSame(id);
+  expect(fleet.trainingPids()).toEqual([]);
+}, 90_000);
+
+test('kill -9 of the pod: its training process ends, another attempt finishes the job', async () => {
+  const id = await create();
+  await reachedStep(id, 150);
+  const [pid] = fleet.trainingPids();
+  await fleet.end('trainer-pod', 'SIGKILL');
+  await until(async () => !alive(pid!), 'the orphan to end', 5);
+  await fleet.run('trainer-pod');
+  await expectSame(id);
+}, 90_000);
+
+test('kill -9 of the trainer while the job trains', async () => {
+  const id = await create();
+  await reachedStep(id, 120);
+  await fleet.end('trainer', 'SIGKILL');
+  await sleep(500);
+  await fleet.run('trainer');
+  await expectSame(id);
+}, 90_000);
+
+test('pause snapshots and stops; resume goes on', async () => {
+  const id = await create();
+  await reachedStep(id, 90);
+  const { body } = await fleet.api<FineTuningJob>('POST', `/jobs/${id}/pause`);
+  expect(['pausing', 'paused']).toContain(body.status);
+  await jobIn(fleet, id, ['paused']);
+  expect(fleet.trainingPids()).toEqual([]);
+  expect(await fleet.api('POST', `/jobs/${id}/pause`)).toMatchObject({ status: 400, body: { error: { code: 'invalid_state' } } });
+  expect((await fleet.api<FineTuningJob>('POST', `/jobs/${id}/resume`)).body.status).toBe('queued');
+  await expectSame(id);
+}, 90_000);
+
+test('SIGTERM to the pod: a snapshot, the job goes back, another pod finishes it', async () => {
+  const id = await create();
+  await reachedStep(id, 77);
+  expect(await fleet.end('trainer-pod', 'SIGTERM')).toBe(0);
+  expect((await fleet.api<FineTuningJob>('GET', `/jobs/${id}`)).body.status).toBe('queued');
+  await fleet.run('trainer-pod');
+  await expectSame(id);
+}, 90_000);
+
+test('kill -9 of trainer and pod together', async () => {
+  const id = await create();
+  await reachedStep(id, 310);
+  await Promise.all([fleet.end('trainer-pod', 'SIGKILL'), fleet.end('trainer', 'SIGKILL')]);
+  await Promise.all([fleet.run('trainer'), fleet.run('trainer-pod')]);
+  await expectSame(id);
+}, 90_000);
+
+test('cancel stops compute within two seconds', async () => {
+  const id = await create();
+  await reachedStep(id, 20);
+  const [pid] = fleet.trainingPids();
+  expect((await fleet.api<FineTuningJob>('POST', `/jobs/${id}/cancel`)).body.status).toBe('cancelled');
+  await until(async () => !alive(pid!), 'the training process to end', 2);
+  expect((await fleet.api<FineTuningJob>('POST', `/jobs/${id}/cancel`)).status).toBe(400);
+}, 60_000);
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FineTuningJob } from '@tunefleet/contracts';
+import type { Fleet } from './fleet.js';
+
+export interface List<T> {
+  object: 'list';
+  data: T[];
+  has_more: boolean;
+}
+
+const POLL_MS = 50;
+
+/** Polls until `look` answers something. */
+export async function until<T>(look: () => Promise<T | null | undefined | false>, what: string, seconds = 45): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const found = await look().catch(() => null);
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`waited ${seconds} s for ${what}`);
+    await sleep(POLL_MS);
+  }
+}
+
+const ENDS = ['succeeded', 'failed', 'cancelled'];
+
+export const jobIn = (fleet: Fleet, id: string, states: readonly string[]): Promise<FineTuningJob> =>
+  until(
+    async () => {
+      const { status, body } = await fleet.api<FineTuningJob>('GET', `/jobs/${id}`);
+      return status === 200 && states.includes(body.status) && body;
+    },
+    `${id} to be ${states.join(' or ')}`,
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}\n${[...fleet.logs].map(([name, log]) => `--- ${name}\n${log.slice(-3000)}`).join('\n')}`);
+  });
+
+export const ended = (fleet: Fleet, id: string): Promise<FineTuningJob> => jobIn(fleet, id, ENDS);
