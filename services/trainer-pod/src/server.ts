@@ -25,6 +25,7 @@ const parts: PodParts = {
 const worker = startWorker(bus, {
   owner: 'trainer',
   queue: workQueue(config.TUNEFLEET_TRAIN_QUEUE),
+  heartbeatMs: config.TUNEFLEET_HEARTBEAT_MS,
   run: (claim, context) => runJob(parts, { ...claim, spec: claim.spec as TrainingClaim }, context),
   ...(config.TUNEFLEET_JOB_ID === undefined ? {} : { only: config.TUNEFLEET_JOB_ID }),
 });

@@ -50,10 +50,10 @@ export class Fleet {
         NATS_URL: this.nats.url,
         TUNEFLEET_IDENTITY_KEY: KEY,
         ...(name === 'trainer-pod'
-          ? { TUNEFLEET_RUN_DIR: this.runFolder, TUNEFLEET_ENGINE_THREADS: '1' }
+          ? { TUNEFLEET_RUN_DIR: this.runFolder, TUNEFLEET_ENGINE_THREADS: '1', TUNEFLEET_HEARTBEAT_MS: '500' }
           : { TUNEFLEET_OBJECTS: join(this.folder, 'objects') }),
         ...(name === 'model-registry' ? { TUNEFLEET_BASE_MODELS: join(this.folder, 'bases') } : {}),
-        ...(name === 'trainer' ? { TUNEFLEET_LEASE_MS: '2000' } : {}),
+        ...(name === 'trainer' ? { TUNEFLEET_LEASE_MS: '3000' } : {}),
         ...this.environment,
         ...extra,
       },

@@ -84,7 +84,9 @@ export function publisher(options: {
       });
     },
     snapshot({ step, folder: from }) {
-      newest = Math.max(newest, step);
+      // Told of again: a pause at the step of a regular snapshot, or steps repeated after a restart. The bytes are the same.
+      if (step <= newest) return;
+      newest = step;
       const holding = hold(from, step).catch((error: unknown) => {
         bus.logger.info({ err: error, job: claim.job, step }, 'a snapshot was pruned before it could be held; a newer one follows');
         return null;

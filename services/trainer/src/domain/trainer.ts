@@ -25,12 +25,11 @@ export interface TrainerOptions {
   store: ObjectStore;
   /** Slots by queue, as users name it. */
   queues: ReadonlyMap<string, number>;
-  leaseMs?: number;
-  reconcileMs?: number;
+  leaseMs: number;
 }
 
 /** Opens the records and the durable work of fine-tuning, and answers pods. */
-export async function openTrainer({ bus, store, queues, leaseMs, reconcileMs }: TrainerOptions): Promise<Trainer> {
+export async function openTrainer({ bus, store, queues, leaseMs }: TrainerOptions): Promise<Trainer> {
   const records = await openRecords<JobRecord, JobEntry>(bus, {
     bucket: 'trainer',
     prefix: 'jobs',
@@ -52,8 +51,9 @@ export async function openTrainer({ bus, store, queues, leaseMs, reconcileMs }: 
     queues: Object.keys(slots),
     slots,
     texts: lifeTexts,
-    ...(leaseMs === undefined ? {} : { leaseMs }),
-    ...(reconcileMs === undefined ? {} : { reconcileMs }),
+    leaseMs,
+    // Several looks within a lease, or each look would count as the first after a pause.
+    reconcileMs: Math.min(1000, leaseMs / 4),
     prepare: (job) => validateFiles(parts, job),
     onClaim: (job, attempt) => trainingClaim(parts, job, attempt),
     onProgress: (job, rows) => takeRows(parts, job, rows),
