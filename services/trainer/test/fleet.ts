@@ -104,6 +104,14 @@ export class Fleet {
     return { status: response.status, body: (await response.json()) as T };
   }
 
+  /** An event stream, whole. */
+  async stream(path: string): Promise<string> {
+    const identity = signIdentity({ project: 'default', keyId: 'key_test', scope: 'read' }, KEY);
+    const url = `http://127.0.0.1:${this.ports.get('trainer')}/v1/fine_tuning${path}`;
+    const response = await fetch(url, { headers: { [IDENTITY_HEADER]: identity, accept: 'text/event-stream' } });
+    return response.text();
+  }
+
   /** What the registry says of a model, asked as dataset would. */
   resolve(model: string): Promise<ResolvedModel> {
     return this.dataset.bus.request('model-registry.resolve_model', { project: 'default', model });
