@@ -20,6 +20,12 @@ const packages = ['libs', 'services', 'deploy', 'bench', 'base-models', 'tools',
   .filter((folder) => existsSync(new URL(folder, import.meta.url)))
   .map((folder) => `<rootDir>/${folder}`);
 
+// The acceptance suite's own set-up starts one fleet for all its files.
+const harness = existsSync(new URL('acceptance/harness/global-setup.mjs', import.meta.url))
+  ? { globalSetup: '<rootDir>/acceptance/harness/global-setup.mjs', globalTeardown: '<rootDir>/acceptance/harness/global-teardown.mjs' }
+  : {};
+
+// jest heeds testTimeout only for all projects together; tools/jest/environment.mjs reads `milliseconds` for each.
 export default {
   projects: [
     {
@@ -28,10 +34,29 @@ export default {
       displayName: 'unit',
       testMatch: ['**/test/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.(integration|webgpu)\\.test\\.ts$'],
-      testTimeout: 30_000,
+      testEnvironmentOptions: { milliseconds: 30_000 },
     },
-    { ...common, roots: packages, displayName: 'integration', testMatch: ['**/test/**/*.integration.test.ts'], testTimeout: 120_000 },
-    { ...common, roots: packages, displayName: 'webgpu', testMatch: ['**/test/**/*.webgpu.test.ts'], testTimeout: 120_000 },
-    { ...common, roots: ['<rootDir>/acceptance'], displayName: 'acceptance', testMatch: ['**/*.test.ts'], testTimeout: 180_000 },
+    {
+      ...common,
+      roots: packages,
+      displayName: 'integration',
+      testMatch: ['**/test/**/*.integration.test.ts'],
+      testEnvironmentOptions: { milliseconds: 120_000 },
+    },
+    {
+      ...common,
+      roots: packages,
+      displayName: 'webgpu',
+      testMatch: ['**/test/**/*.webgpu.test.ts'],
+      testEnvironmentOptions: { milliseconds: 120_000 },
+    },
+    {
+      ...common,
+      ...harness,
+      roots: ['<rootDir>/acceptance'],
+      displayName: 'acceptance',
+      testMatch: ['**/*.test.ts'],
+      testEnvironmentOptions: { milliseconds: 180_000 },
+    },
   ],
 };

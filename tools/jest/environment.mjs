@@ -25,5 +25,11 @@ export default class NodeRealmEnvironment extends TestEnvironment {
   constructor(config, context) {
     super(config, context);
     for (const name of SHARED) this.global[name] = globalThis[name];
+    this.milliseconds = config.projectConfig.testEnvironmentOptions.milliseconds;
+  }
+
+  /** The project's time for a test, before the file's own jest.setTimeout. */
+  handleTestEvent(event, state) {
+    if (event.name === 'setup' && this.milliseconds) state.testTimeout = this.milliseconds;
   }
 }

@@ -65,6 +65,7 @@ export const serviceProcesses = (
     };
     if (service.needs.includes('objects')) env['TUNEFLEET_OBJECTS'] = config.folders.objects;
     if (service.needs.includes('base-models')) env['TUNEFLEET_BASE_MODELS'] ??= join(repository, 'base-models');
+    if (service.needs.includes('slots')) env['TUNEFLEET_TRAIN_QUEUES'] ??= `default:${config.pods}`;
     if (service.needs.includes('routes')) Object.assign(env, routes(services, ports, key));
     const script = isAbsolute(service.entry) ? service.entry : join(repository, service.entry);
     return { name, run: { script }, env, isReady: () => answersReady(port) };

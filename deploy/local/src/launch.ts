@@ -10,7 +10,7 @@ import { endLeftovers } from './leftovers.js';
 import { launcherLog, logTail, type Note, rotateLogs } from './logs.js';
 import { natsConfig } from './nats-config.js';
 import { readPids, removePid, writePid } from './pid-files.js';
-import { freePorts, isFree } from './ports.js';
+import { becomesFree, freePorts } from './ports.js';
 import { identify } from './process-identity.js';
 import { readSecrets, writeSecret } from './secrets.js';
 import type { Service } from './services.js';
@@ -19,12 +19,13 @@ import { Supervised } from './supervised.js';
 const START_MS = 60_000; // a fleet that is not ready by then has a fault
 const MOST_FAILURES = 5; // ends of one process before the first readiness
 const POLL_MS = 50;
+const PORT_MS = 1000; // that a fleet on its way out may still hold the gateway's port
 const UPKEEP_MS = 10_000; // log sizes and stale pid files
 
-// How long each phase may take before what is left of it is killed: 20 s in all.
-const PATIENCE = { gateway: 3000, pod: 10_000, service: 5000, nats: 2000 };
+// How long each phase may take before what is left of it is killed. A pod ends its step, then writes and uploads a snapshot.
+const PATIENCE = { gateway: 3000, pod: 15_000, service: 5000, nats: 2000 };
 
-/** Waits until every process is ready; undefined-safe against `stop`. Throws LaunchError that names who is not, and why. */
+/** Waits until every process is ready, or `stop`. Throws LaunchError that names who is not, and why. */
 const allReady = async (processes: readonly Supervised[], config: Config, stop: AbortSignal): Promise<void> => {
   const deadline = Date.now() + START_MS;
   const waiting = new Set(processes);
@@ -44,7 +45,7 @@ const allReady = async (processes: readonly Supervised[], config: Config, stop: 
 };
 
 const choosePorts = async (config: Config, services: readonly Service[]): Promise<Ports> => {
-  if (config.port !== 0 && !(await isFree(config.port))) {
+  if (config.port !== 0 && !(await becomesFree(config.port, PORT_MS))) {
     throw new LaunchError(`port ${config.port} is in use; set TUNEFLEET_PORT to another (0: any free one)`);
   }
   const names = services.filter(({ role }) => role !== 'gateway').flatMap((service) => processNames(service, config.pods));

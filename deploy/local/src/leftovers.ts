@@ -5,8 +5,8 @@ import { type Folders, repository } from './config.js';
 import { readPids } from './pid-files.js';
 import { everyPid, identify, type ProcessIdentity } from './process-identity.js';
 
-/** Every process of the fleet carries this with its run folder: by it a later launcher knows it as its own. */
-export const RUN_VARIABLE = 'TUNEFLEET_RUN';
+/** Every process of the fleet carries this with its run folder, where a pod writes its pid files: by it a later launcher knows it as its own. */
+export const RUN_VARIABLE = 'TUNEFLEET_RUN_DIR';
 
 const PATIENCE_MS = 3000; // from SIGTERM to SIGKILL
 const CLOCK_MS = 1500; // start times are known to about a second

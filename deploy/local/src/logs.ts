@@ -19,7 +19,7 @@ export const rotateLogs = (folder: string, largest = LARGEST): void => {
 };
 
 /** The last lines of a process's log, for an error message. */
-export const logTail = (folder: string, name: string, lines = 5): string => {
+export const logTail = (folder: string, name: string, lines = 20): string => {
   try {
     return readFileSync(join(folder, `${name}.log`), 'utf8')
       .trimEnd()

@@ -24,6 +24,9 @@ const streamSubjects = (stream: string): string[] => [
 
 const bucketSubjects = (bucket: string): string[] => [`$KV.${bucket}.>`, ...streamSubjects(`KV_${bucket}`)];
 
+/** A service's buckets: its records, its workers' heartbeats, the ids of creating requests, metrics. */
+const BUCKETS = ['', '-leases', '-creations', '-metrics'];
+
 /** What the seams in docs/architecture.md ("NATS") grant a user. Ownership of records is enforced here, not asked for. */
 export const permissions = (user: string): Permissions => {
   if (user === POD) {
@@ -36,8 +39,7 @@ export const permissions = (user: string): Permissions => {
     };
   }
   const own = [
-    ...bucketSubjects(user),
-    ...bucketSubjects(`${user}-leases`),
+    ...BUCKETS.flatMap((ending) => bucketSubjects(user + ending)),
     ...streamSubjects(`WORK-${user}`),
     `work.${user}.>`,
     `events.${user}.>`,

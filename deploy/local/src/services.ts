@@ -5,7 +5,9 @@ type Need =
   /** the URLs of the other services, and the admin key */
   | 'routes'
   /** the folder of bundled base models */
-  | 'base-models';
+  | 'base-models'
+  /** how many pods there are */
+  | 'slots';
 
 export interface Service {
   /** The folder under `services/`; the pid file, the log and the NATS user are named after it. */
@@ -28,7 +30,7 @@ const service = (name: string, role: Service['role'], ...needs: Need[]): Service
 export const SERVICES: readonly Service[] = [
   service('gateway', 'gateway', 'routes'),
   service('dataset', 'service', 'objects'),
-  service('trainer', 'service', 'objects'),
+  service('trainer', 'service', 'objects', 'slots'),
   service('evaluator', 'service', 'objects'),
   service('model-registry', 'service', 'objects', 'base-models'),
   service('inference', 'service'),

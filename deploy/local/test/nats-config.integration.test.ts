@@ -41,8 +41,8 @@ test('nobody gets in without a user', async () => {
   await expect(connect({ servers: server.url, maxReconnectAttempts: 0 })).rejects.toThrow(/authorization/i);
 });
 
-test('a service uses its own bucket: create, update, read, watch, delete', async () => {
-  for (const bucket of ['trainer', 'trainer-leases']) {
+test('a service uses its own buckets: create, update, read, watch, delete', async () => {
+  for (const bucket of ['trainer', 'trainer-leases', 'trainer-creations', 'trainer-metrics']) {
     const kv = await as('trainer').jetstream().views.kv(bucket, { history: 2, ttl: 0 });
     const revision = await kv.create('job', 'queued');
     await kv.update('job', 'running', revision);

@@ -1,5 +1,7 @@
 export * from './bodies/chat.js';
 export * from './bodies/completion-objects.js';
+export * from './bodies/evals.js';
+export * from './bodies/files.js';
 export * from './bodies/job-settings.js';
 export * from './bodies/jobs.js';
 export * from './bodies/keys.js';

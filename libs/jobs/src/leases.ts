@@ -1,5 +1,5 @@
 import type { Bus } from '@tunefleet/messaging';
-import { Bucket, encodeKey, type Follower, follow } from '@tunefleet/records';
+import { type Bucket, encodeKey, type Follower, follow, openDayBucket } from '@tunefleet/records';
 
 interface Lease {
   id: string;
@@ -15,8 +15,7 @@ interface Sighting {
   at: number;
 }
 
-/** Leases of work that ended long ago vanish by themselves. */
-const KEPT_MS = 24 * 3_600_000;
+const keyOf = (id: string): string => `lease.${encodeKey(id)}`;
 
 /**
  * Heartbeats, in a bucket apart from the records, so that they never collide with a user's move. Times are not compared between machines: a lease
@@ -41,13 +40,13 @@ export class Leases {
     });
   }
 
-  static async open(bus: Bus, service: string, leaseMs: number): Promise<Leases> {
-    const bucket = await Bucket.open(bus, `${service}-leases`, { ttlMs: KEPT_MS });
+  static async open(bus: Bus, leaseMs: number): Promise<Leases> {
+    const bucket = await openDayBucket(bus);
     const early: [Lease, number][] = [];
     const watch = { seen: (lease: Lease, revision: number): void => void early.push([lease, revision]) };
     const follower = follow(
       bucket,
-      '>',
+      'lease.*',
       ({ value, revision }) => {
         if (value.length > 0) watch.seen(JSON.parse(Buffer.from(value).toString()) as Lease, revision);
       },
@@ -62,7 +61,7 @@ export class Leases {
   /** A heartbeat of the current holder. */
   async renew(id: string, attempt: number, step: number): Promise<void> {
     const lease: Lease = { id, attempt, step };
-    const outcome = await this.bucket.write(encodeKey(id), JSON.stringify(lease), null);
+    const outcome = await this.bucket.write(keyOf(id), JSON.stringify(lease), null);
     if (typeof outcome === 'object') this.sighted(lease, outcome.stored);
   }
 
@@ -87,7 +86,7 @@ export class Leases {
 
   /** The last decision before an attempt is declared lost, by the leader's word: is there a revision that the watch has not brought? */
   async renewedUnseen(id: string): Promise<boolean> {
-    const { data, revision } = await this.bucket.read(encodeKey(id));
+    const { data, revision } = await this.bucket.read(keyOf(id));
     const known = this.sightings.get(id);
     if (data === null || !known || revision === known.revision) return false;
     const lease = JSON.parse(Buffer.from(data).toString()) as Lease;

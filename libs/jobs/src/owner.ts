@@ -17,8 +17,9 @@ const RETRY_MS = 1000;
 
 /** Opens the owner's side of the work in these records: stream, consumers, leases, reconciler, and the answers to workers. */
 export async function openWork<R extends WorkRecord, P extends WorkEntry>(bus: Bus, options: WorkOptions<R, P>): Promise<WorkOwner<R>> {
+  if (bus.name !== options.service) throw new Error(`${bus.name} cannot own the work of ${options.service}`);
   const queue = await WorkQueue.open(bus, options.service);
-  const leases = await Leases.open(bus, options.service, options.leaseMs ?? LEASE_MS);
+  const leases = await Leases.open(bus, options.leaseMs ?? LEASE_MS);
   await queue.ensure(options.queues);
   const owner = new Owner(bus, options, queue, leases);
   respondFor(bus, options.service, options.queues, owner.handlers());

@@ -62,8 +62,8 @@ export interface Rig {
 
 const SHORT = { leaseMs: 1000, reconcileMs: 100, retryMs: 50 };
 
-export async function rig(url: string, options: Partial<WorkOptions<Job, Row>> = {}): Promise<Rig> {
-  const bus = await connect({ url, name: 'trainer', logger: quiet });
+export async function rig(url: string, options: Partial<WorkOptions<Job, Row>> = {}, creds?: string): Promise<Rig> {
+  const bus = await connect({ url, creds, name: 'trainer', logger: quiet });
   const queue = options.queues?.[0] ?? `q${randomBytes(4).toString('hex')}`;
   const records = await openRecords<Job, Row>(bus, {
     bucket: 'trainer',

@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import { ApiError } from '@tunefleet/contracts';
-import { startNats, type TestNats } from '../../messaging/test/nats-server.js';
-import type { Outcome, WorkContext } from '../src/index.js';
+import { connect } from '@tunefleet/messaging';
+import { createOnce } from '@tunefleet/records';
+import { natsConfig } from '../../../deploy/local/src/nats-config.js';
+import { NATS_MISSING, type NatsTestServer, natsServerPath, startNatsServer } from '../../../tools/jest/servers.js';
+import { skipUnless } from '../../../tools/jest/skip-unless.js';
+import { type Outcome, startWorker, type WorkContext } from '../src/index.js';
 import { rig as openRig, type Rig, until } from './fixture.js';
 
-let nats: TestNats;
+const present = natsServerPath() !== undefined;
+const test = skipUnless(present, NATS_MISSING);
+let nats: NatsTestServer;
 const rigs: Rig[] = [];
 const rig = async (options?: Parameters<typeof openRig>[1]) => {
   const opened = await openRig(nats.url, options);
@@ -31,13 +37,14 @@ const inState = (on: Rig, id: string, state: string) =>
 const names = ({ work }: { work: { events: { name: string }[] } }) => work.events.map(({ name }) => name);
 
 beforeAll(async () => {
-  nats = await startNats();
+  if (!present) return;
+  nats = await startNatsServer();
 });
 afterEach(async () => {
   await Promise.all(rigs.splice(0).map((one) => one.close()));
 });
 afterAll(async () => {
-  await nats.end();
+  await nats?.close();
 });
 
 test('from submit to succeeded: claimed once, effects before the state, rows delivered, events in order', async () => {
@@ -203,12 +210,14 @@ test('slots, priority, fair share and place', async () => {
   expect(places.map((id) => on.owner.place(id)?.reason)).toEqual(['worker', 'worker', ...Array.from({ length: 5 }, () => 'slots')]);
   const order: string[] = [];
   let most = 0;
-  const worker = on.worker({
+  let active = 0;
+  on.worker({
     concurrency: 4,
     run: async ({ id }) => {
       order.push(id);
-      most = Math.max(most, worker.running().length);
+      most = Math.max(most, ++active);
       await sleep(30);
+      active--;
       return { type: 'completed', result: '' };
     },
   });
@@ -251,7 +260,7 @@ test('NATS killed and restarted while work runs: the same attempt goes on and co
   await on.submit('job-a');
   await inState(on, 'job-a', 'running');
   const back = new Promise<void>((resolve) => on.bus.onReconnect(resolve));
-  await nats.stop('SIGKILL');
+  await nats.kill();
   await sleep(1500); // longer than the lease
   await nats.start();
   await back;
@@ -261,4 +270,45 @@ test('NATS killed and restarted while work runs: the same attempt goes on and co
   expect(job).toMatchObject({ result: 'through', work: { attempt: 1 } });
   await on.submit('job-b');
   await inState(on, 'job-b', 'succeeded');
+}, 20_000);
+
+test('with the fleet’s NATS users: the owner as trainer, the worker as trainer-pod, neither needs more', async () => {
+  const passwords = new Map(['trainer', 'trainer-pod'].map((user) => [user, JSON.stringify(user)]));
+  const guarded = await startNatsServer(({ port, store }) => natsConfig(`127.0.0.1:${port}`, store, passwords));
+  const on = await openRig(guarded.url, {}, 'trainer:trainer');
+  const pod = await connect({ url: guarded.url, creds: 'trainer-pod:trainer-pod', name: 'trainer-pod', logger: quiet });
+  const worker = startWorker(pod, { owner: 'trainer', queue: on.queue, run: async (_claim, context) => ended(context) });
+  try {
+    await on.submit('job-a');
+    await inState(on, 'job-a', 'running');
+    await on.owner.move('job-a', 'pause');
+    await inState(on, 'job-a', 'paused');
+    await on.owner.move('job-a', 'resume');
+    await inState(on, 'job-a', 'running');
+    await on.owner.move('job-a', 'cancel');
+    await until(() => worker.running().length === 0);
+    const request = { project: 'p', keyId: 'k', method: 'POST', path: '/', bodyHash: 'h', idempotencyKey: 'i', retryCount: 0 };
+    expect(
+      await createOnce(
+        on.bus,
+        request,
+        () => 'one',
+        async (id) => id,
+      ),
+    ).toBe('one');
+    expect(
+      await createOnce(
+        on.bus,
+        request,
+        () => 'two',
+        async (id) => id,
+      ),
+    ).toBe('one');
+    await on.records.delete('job-a');
+  } finally {
+    await worker.drain();
+    await pod.drain();
+    await on.close();
+    await guarded.close();
+  }
 }, 20_000);

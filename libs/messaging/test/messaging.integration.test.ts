@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import { ApiError } from '@tunefleet/contracts';
+import { NATS_MISSING, type NatsTestServer, natsServerPath, startNatsServer } from '../../../tools/jest/servers.js';
+import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { type Bus, connect, currentContext, withContext } from '../src/index.js';
-import { startNats, type TestNats } from './nats-server.js';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const file = {
@@ -17,20 +18,23 @@ const file = {
 };
 const question = { project: 'default', id: 'file-a' };
 
-let nats: TestNats;
+const present = natsServerPath() !== undefined;
+const test = skipUnless(present, NATS_MISSING);
+let nats: NatsTestServer;
 let dataset: Bus;
 let trainer: Bus;
 
 beforeAll(async () => {
-  nats = await startNats(`authorization { users: [
+  if (!present) return;
+  nats = await startNatsServer(`authorization { users: [
     { user: dataset, password: one, permissions: { subscribe: ["rpc.dataset.>", "_INBOX.dataset.>", "events.>"], publish: ["rpc.>", "_INBOX.>", "events.dataset.>"] } },
     { user: trainer, password: two, permissions: { subscribe: ["rpc.trainer.>", "_INBOX.trainer.>", "events.>"], publish: ["rpc.>", "_INBOX.>", "events.trainer.>"] } } ] }`);
   dataset = await connect({ url: nats.url, creds: 'dataset:one', name: 'dataset', logger: quiet });
   trainer = await connect({ url: nats.url, creds: 'trainer:two', name: 'trainer', logger: quiet });
 });
 afterAll(async () => {
-  await Promise.all([dataset.drain(), trainer.drain()]);
-  await nats.end();
+  await Promise.all([dataset?.drain(), trainer?.drain()]);
+  await nats?.close();
 });
 
 test('a request is answered, and request id and trace go along', async () => {
@@ -90,7 +94,7 @@ test('events arrive, and after a killed server requests and events go on', async
   dataset.emit('dataset.changed', { id: 1 });
   while (seen.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
   const reconnects = Promise.all([dataset, trainer].map((bus) => new Promise<void>((resolve) => bus.onReconnect(resolve))));
-  await nats.stop('SIGKILL');
+  await nats.kill();
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(trainer.connected()).toBe(false);
   await nats.start();
@@ -110,7 +114,7 @@ test('drain lets a running handler answer', async () => {
     return {};
   });
   await extra.connection.flush();
-  const answer = trainer.request('dataset.jobs_yield', { id: 'x', attempt: 1, reason: 'drained' });
+  const answer = trainer.request('dataset.jobs_yield', { queue: 'q', id: 'x', attempt: 1, reason: 'drained' });
   await new Promise((resolve) => setTimeout(resolve, 50));
   await extra.drain();
   expect(await answer).toEqual({});

@@ -1,13 +1,16 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { readLoraFolder, writeLoraFolder } from '@tunefleet/model-formats';
 import { openBaseWeights } from '../src/base-weights.js';
 import { KeyValueCache } from '../src/generation/cache.js';
 import { Decoder } from '../src/generation/decoder.js';
 import { type GenerateRequest, openGenerator } from '../src/generation/generator.js';
 import { expected, folderOf, type ModelName } from './fixture.js';
+
+// Other suites share the cores.
+jest.setTimeout(60_000);
 
 const MODELS: ModelName[] = ['tiny-llama', 'tiny-tied'];
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
-import { Bucket } from './bucket.js';
 import { compareAndSet } from './compare-and-set.js';
+import { openDayBucket } from './day-bucket.js';
 
 export interface CreateRequest {
   project: string;
@@ -22,21 +22,9 @@ interface Entry {
   bodyHash: string;
 }
 
-const KEPT_MS = 24 * 3_600_000;
-const buckets = new WeakMap<Bus, Map<string, Promise<Bucket>>>();
-
-function opened(bus: Bus, name: string): Promise<Bucket> {
-  const ofBus = buckets.get(bus) ?? new Map<string, Promise<Bucket>>();
-  buckets.set(bus, ofBus);
-  const bucket = ofBus.get(name) ?? Bucket.open(bus, name, { ttlMs: KEPT_MS });
-  ofBus.set(name, bucket);
-  bucket.catch(() => ofBus.delete(name));
-  return bucket;
-}
-
 /**
- * Every creating POST goes through here, so that a request sent again creates nothing again. The id is minted and kept (24 h, bucket
- * `<service>-creations`) before anything is made under it; a repeat gets the first one's id.
+ * Every creating POST goes through here, so that a request sent again creates nothing again. The id is minted and kept (24 h) before
+ * anything is made under it; a repeat gets the first one's id.
  *
  * A repeat is known by its `Idempotency-Key` (with another body: 422 `idempotency_conflict`), or by `x-stainless-retry-count` above 0 and the same
  * body from the same API key. A request without either always mints: two equal jobs can be meant.
@@ -49,16 +37,20 @@ export async function createOnce<T>(
   mint: () => string,
   finish: (id: string, fresh: boolean) => Promise<T>,
 ): Promise<T> {
-  const bucket = await opened(bus, `${bus.name}-creations`);
+  const bucket = await openDayBucket(bus);
   const { project, keyId, method, path, bodyHash, idempotencyKey, retryCount } = request;
   const known = idempotencyKey === null ? ['body', project, keyId, method, path, bodyHash] : ['key', project, method, path, idempotencyKey];
   const always = idempotencyKey === null && retryCount === 0;
   let minted: string | null = null;
-  const { current, written } = await compareAndSet(bucket, createHash('sha256').update(known.join('\0')).digest('hex'), (envelope) => {
-    if (envelope && !always) return null;
-    minted ??= mint();
-    return { value: { id: minted, bodyHash } satisfies Entry };
-  });
+  const { current, written } = await compareAndSet(
+    bucket,
+    `once.${createHash('sha256').update(known.join('\0')).digest('hex')}`,
+    (envelope) => {
+      if (envelope && !always) return null;
+      minted ??= mint();
+      return { value: { id: minted, bodyHash } satisfies Entry };
+    },
+  );
   const entry = current.envelope!.value as Entry;
   if (entry.bodyHash !== bodyHash)
     throw new ApiError('idempotency_conflict', 'This Idempotency-Key was used with another body. Use a new key for a new request.');

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import { type Bus, connect } from '@tunefleet/messaging';
 import Type from 'typebox';
-import { startNats, type TestNats } from '../../messaging/test/nats-server.js';
+import { NATS_MISSING, type NatsTestServer, natsServerPath, startNatsServer } from '../../../tools/jest/servers.js';
+import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { createOnce, decodeKey, encodeKey, openRecords, type Records } from '../src/index.js';
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -18,7 +19,9 @@ type Thing = Type.Static<typeof Thing>;
 type Row = { id: string; count: number };
 const thing = (id: string, created_at = 100, project = 'default'): Thing => ({ id, project, created_at, schema: 2, count: 0, note: '' });
 
-let nats: TestNats;
+const present = natsServerPath() !== undefined;
+const test = skipUnless(present, NATS_MISSING);
+let nats: NatsTestServer;
 let bus: Bus;
 let other: Bus;
 const opened: Records<Thing, Row>[] = [];
@@ -27,7 +30,7 @@ const open = async (on: Bus, bucket: string, prefix = 'thing') => {
     bucket,
     prefix,
     schema: Thing,
-    upgrade: (old) => ({ note: 'upgraded', ...(old as Thing), schema: 2 }),
+    upgrade: (old) => ({ ...(old as Omit<Thing, 'note'>), note: 'upgraded', schema: 2 }),
     project: ({ id, count }) => ({ id, count }),
   });
   opened.push(records);
@@ -38,14 +41,15 @@ const until = async (holds: () => boolean, ms = 5000) => {
 };
 
 beforeAll(async () => {
-  nats = await startNats();
+  if (!present) return;
+  nats = await startNatsServer();
   bus = await connect({ url: nats.url, name: 'trainer', logger: quiet });
   other = await connect({ url: nats.url, name: 'trainer', logger: quiet });
 });
 afterAll(async () => {
   for (const records of opened) records.close();
-  await Promise.all([bus.drain(), other.drain()]);
-  await nats.end();
+  await Promise.all([bus?.drain(), other?.drain()]);
+  await nats?.close();
 });
 
 test.each(['file-a_1', 'ft:tunefleet-base:default:a.b:x', 'a/b=c d', 'Zoë ✓', '*.>'])('id %s makes one token and comes back', (id) => {
@@ -91,7 +95,9 @@ test('pages are stable, ordered by (created_at, id), apart by project; a deleted
   const fresh = await open(other, 'lists');
   expect(fresh.list({ project: 'default', order: 'desc', limit: 1, after: 'x-g' }).items[0]?.id).toBe('x-d');
   for (const after of ['x-never', 'y-foreign'])
-    expect(() => records.list({ project: 'default', order: 'asc', limit: 1, after })).toThrow(expect.objectContaining({ code: 'invalid_value', param: 'after' }));
+    expect(() => records.list({ project: 'default', order: 'asc', limit: 1, after })).toThrow(
+      expect.objectContaining({ code: 'invalid_value', param: 'after' }),
+    );
 });
 
 test('a hundred increments by two replicas at once all count, and both indexes converge', async () => {
@@ -134,7 +140,7 @@ test('kill -9 of nats-server amid increments: each acknowledged once, none doubl
   for (let round = 0; round < 3; round++) {
     await sleep(200);
     const back = new Promise<void>((resolve) => bus.onReconnect(resolve));
-    await nats.stop(round === 1 ? 'SIGTERM' : 'SIGKILL');
+    await (round === 1 ? nats.stop() : nats.kill());
     await sleep(100);
     expect(one.ready()).toBe(false);
     await nats.start();
@@ -155,7 +161,13 @@ test('kill -9 of nats-server amid increments: each acknowledged once, none doubl
 test('createOnce: a retry and a known Idempotency-Key find the first id, an equal new request does not', async () => {
   let minted = 0;
   const request = { project: 'p', keyId: 'k', method: 'POST', path: '/v1/x', bodyHash: 'h1', idempotencyKey: null, retryCount: 0 };
-  const make = (change: object) => createOnce(bus, { ...request, ...change }, () => `id-${++minted}`, async (id, fresh) => `${id}${fresh ? ' fresh' : ''}`);
+  const make = (change: object) =>
+    createOnce(
+      bus,
+      { ...request, ...change },
+      () => `id-${++minted}`,
+      async (id, fresh) => `${id}${fresh ? ' fresh' : ''}`,
+    );
   expect(await make({})).toBe('id-1 fresh');
   expect(await make({ retryCount: 1 })).toBe('id-1');
   expect(await make({})).toBe('id-2 fresh');

@@ -3,13 +3,12 @@ import type { App } from './app.js';
 
 /** A folder store answers its own signed URLs; one on S3 has no `handle`. */
 export interface SignedStore {
-  handle?: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  handle?(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
 /** `GET` and `PUT /objects/*` for a store on a folder: the URL's signature is the only authority. Nothing on S3. */
 export function signedObjects(app: App, store: SignedStore): void {
-  const { handle } = store;
-  if (!handle) return;
+  if (!store.handle) return;
   void app.register(async (objects) => {
     // Objects are streams of any type, never parsed.
     objects.removeAllContentTypeParsers();
@@ -21,7 +20,12 @@ export function signedObjects(app: App, store: SignedStore): void {
       schema: { hide: true },
       handler: async (request, reply) => {
         reply.hijack();
-        await handle(request.raw, reply.raw);
+        try {
+          await store.handle?.(request.raw, reply.raw);
+        } catch (err) {
+          request.log.error({ err }, 'an object could not be served');
+          reply.raw.destroy();
+        }
       },
     });
   });

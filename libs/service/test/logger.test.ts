@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from '@jest/globals';
+
+// Processes start slowly where several suites share a machine.
+jest.setTimeout(60_000);
+
+import { expect, jest, test } from '@jest/globals';
 
 const script = `
 import { createLogger } from ${JSON.stringify(fileURLToPath(new URL('../dist/logger.js', import.meta.url)))};

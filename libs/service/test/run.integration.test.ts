@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, test } from '@jest/globals';
+
+// Processes start slowly where several suites share a machine.
+jest.setTimeout(60_000);
+
+import { afterAll, afterEach, expect, jest, test } from '@jest/globals';
 
 const dist = new URL('../dist/index.js', import.meta.url).href;
 const program = `
@@ -12,13 +16,14 @@ import { createApp, createLogger, runService } from ${JSON.stringify(dist)};
 const logger = createLogger('t', 'info');
 const config = { PORT: 0, HOST: '127.0.0.1', TUNEFLEET_IDENTITY_KEY: 'k'.repeat(32) };
 const app = await createApp({ name: 't', config, logger, title: 't', checks: {} });
-app.get('/slow', { config: { public: true } }, async () => { await new Promise((r) => setTimeout(r, 400)); return { done: true }; });
+app.get('/slow', { config: { public: true } }, async () => { process.send('arrived'); await new Promise((r) => setTimeout(r, 400)); return { done: true }; });
 app.get('/follow', { config: { public: true } }, async (_q, reply) => {
   reply.hijack();
   reply.raw.writeHead(200, {}).write('a');
+  process.send('arrived');
   app.draining.addEventListener('abort', () => reply.raw.end('z'));
 });
-app.get('/hang', { config: { public: true, seconds: 0 } }, async () => new Promise(() => undefined));
+app.get('/hang', { config: { public: true, seconds: 0 } }, async () => { process.send('arrived'); return new Promise(() => undefined); });
 await runService({ name: 't', config, logger, app, httpSeconds: 1, phases: [
   { name: 'first', seconds: 1, run: async () => undefined },
   { name: 'stuck', seconds: 0.2, run: () => new Promise(() => undefined) },
@@ -76,12 +81,14 @@ const get = (url: string) =>
 test('SIGTERM: requests under way are finished, followers end, every phase runs though one hangs and one fails, exit 0', async () => {
   const { child, url, out } = await start();
   await get(`${url}/health/live`);
-  const answers = [get(`${url}/slow`), get(`${url}/follow`)];
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  const followed = get(`${url}/follow`);
+  await once(child, 'message');
+  const slow = get(`${url}/slow`);
+  await once(child, 'message');
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
-  expect(await answers[0]).toMatchObject({ body: '{"done":true}', connection: 'close' });
-  expect((await answers[1])!.body).toBe('az');
+  expect(await slow).toMatchObject({ body: '{"done":true}', connection: 'close' });
+  expect((await followed).body).toBe('az');
   expect(await exit).toEqual([0, null]);
   expect(out()).toMatch(/"phase":"stuck".*took longer than 0.2 s/);
   expect(out()).toMatch(/"phase":"failing"/);
@@ -91,7 +98,7 @@ test('SIGTERM: requests under way are finished, followers end, every phase runs 
 test('a request that never ends is cut after its time; the process still exits 0', async () => {
   const { child, url } = await start();
   const hanging = get(`${url}/hang`).catch(() => 'cut');
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  await once(child, 'message');
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
   expect(await hanging).toBe('cut');

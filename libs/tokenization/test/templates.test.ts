@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { ChatTemplate } from '../src/template/chat-template.js';
 import type { TemplateMessage } from '../src/template/messages.js';
 
@@ -90,6 +91,30 @@ describe.each(Object.keys(rendered))('%s', (family) => {
     expect(spans.map(({ start, end }) => text.slice(start, end))).toEqual(ENDINGS[family]);
   });
 
+  test('traces any answers', () => {
+    const traced = template(family);
+    const last = ENDINGS[family]![0].replace(/^[\s\S]*there<\/b>\.\s*/, '');
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' })), { minLength: 1, maxLength: 4 }),
+        (turns) => {
+          const messages = turns.flatMap(([content, answer]) => [
+            { role: 'user', content },
+            { role: 'assistant', content: answer },
+          ]);
+          const { text, spans } = traced.renderWithSpans(messages);
+          for (const [index, [, answer]] of turns.entries()) {
+            const span = text.slice(spans[index]!.start, spans[index]!.end);
+            expect(span).toContain(answer.trim());
+            if (family !== 'glm4moe') expect(span.endsWith(last)).toBe(true);
+            expect(spans[index]!.start).toBeGreaterThanOrEqual(spans[index - 1]?.end ?? 0);
+          }
+        },
+      ),
+      { numRuns: 25 },
+    );
+  }, 60_000);
+
   test('trains from where the generation prompt ends', () => {
     // deepseek's asks for a thought, which it then leaves out of the conversation.
     if (family === 'deepseekv3') return;
@@ -117,6 +142,25 @@ test.each<[string, string[]]>([
   expect(trained[0]).toMatch(/(<\|im_end\|>|<\|eot_id\|>|<\/s>|<｜end▁of▁sentence｜>)$/);
   expect(trained[0]).not.toContain('rain');
   expect(trained[1]).toContain(starts[1]);
+});
+
+test('glm: a tool call ends where the answer of the tool begins', () => {
+  const { tools } = conversations[5]!;
+  const messages = [...openAi(conversations[5]!), { role: 'user', content: 'Thanks.' }, { role: 'assistant', content: 'Bye.' }];
+  const { text, spans } = template('glm4moe').renderWithSpans(messages, { tools });
+  const trained = spans.map(({ start, end }) => text.slice(start, end));
+  expect(trained[0]).toMatch(/<tool_call>weather[\s\S]*<\/tool_call><\|observation\|>$/);
+  expect(trained.slice(1)).toEqual(['\n<think></think>\nRain.<|user|>', '\n<think></think>\nBye.']);
+});
+
+test('a conversation of more tool calls than can be traced is refused', () => {
+  const call = openAi(conversations[5]!).slice(1, 3);
+  const messages = [{ role: 'user', content: 'Go.' }, ...Array.from({ length: 300 }, () => call).flat()];
+  expect(() => template('qwen2_5').renderWithSpans(messages)).toThrow(expect.objectContaining({ code: 'untraceable_template' }));
+}, 60_000);
+
+test('a template that leaves tool calls out is refused, rather than trained to say nothing', () => {
+  expect(() => template('lfm2').renderWithSpans(openAi(conversations[5]!))).toThrow('does not print tool calls (weather)');
 });
 
 test('a thought that the template rewrites is trained on as it is printed', () => {

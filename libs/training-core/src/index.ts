@@ -1,9 +1,10 @@
+export { type EngineIdentity, engineIdentity } from '@tunefleet/tensor';
 export { type DataOrder, dataOrder, type StepRows } from './loop/order.js';
 export { train } from './loop/train.js';
 export { type AdamWSpec, type AdamWState, initAdamW, type ParameterRange, updateAdamW } from './optimizers/adamw.js';
 export { clipFactor, globalNorm } from './optimizers/clipping.js';
 export { type Schedule, type ScheduleSpec, schedule } from './schedules/schedule.js';
-export { type EngineIdentity, engineIdentity, sameEngine } from './snapshot/identity.js';
+export { sameEngine } from './snapshot/identity.js';
 export { readManifest, type SnapshotManifest, TornSnapshotError } from './snapshot/manifest.js';
 export { findSnapshot, latestSnapshot } from './snapshot/snapshot.js';
 export {

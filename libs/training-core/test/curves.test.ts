@@ -1,6 +1,9 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { train } from '../src/loop/train.js';
 import { expected, type ModelName, recording, relative, rowsOf, specOf } from './fixture.js';
+
+// Other suites share the cores.
+jest.setTimeout(60_000);
 
 const cases: [ModelName, 'full' | 'lora'][] = [
   ['tiny-llama', 'full'],

@@ -1,7 +1,10 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { train } from '../src/loop/train.js';
 import { TrainingError } from '../src/spec.js';
 import { expected, recording, rowsOf, specOf } from './fixture.js';
+
+// Other suites share the cores.
+jest.setTimeout(60_000);
 
 test('a loss that is no number stops the run and names the rows', async () => {
   const rows = expected.rows.map((row, index) => (index === 10 ? { ...row, weights: row.weights.map(() => Number.NaN) } : row));

@@ -44,6 +44,40 @@ test('clipping scales to the norm, and leaves what is below it', () => {
   expect(clipFactor(0, 1)).toBe(1);
 });
 
+test('AdamW: 5 steps of odd lengths over several chunks follow the formula in float64', () => {
+  const spec = { learning_rate: 0.01, betas: [0.9, 0.99] as const, eps: 1e-8, weight_decay: 0.1 };
+  const n = 40_003;
+  const parameters = Float32Array.from({ length: n }, (_, i) => Math.sin(i));
+  const exact = Float64Array.from(parameters);
+  const [m, v] = [new Float64Array(n), new Float64Array(n)];
+  const state = initAdamW(n);
+  for (let step = 1; step <= 5; step++) {
+    const gradients = Float32Array.from({ length: n }, (_, i) => Math.cos(i * step) * 10 ** ((i % 9) - 6));
+    updateAdamW(
+      spec,
+      state,
+      parameters,
+      gradients,
+      [
+        { start: 0, end: 17, decayed: false },
+        { start: 17, end: n, decayed: true },
+      ],
+      0.5,
+      0.01,
+    );
+    for (let i = 0; i < n; i++) {
+      const g = gradients[i]! * 0.5;
+      m[i] = 0.9 * m[i]! + 0.1 * g;
+      v[i] = 0.99 * v[i]! + 0.01 * g * g;
+      const change = (0.01 / (1 - 0.9 ** step)) * (m[i]! / (Math.sqrt(v[i]!) / Math.sqrt(1 - 0.99 ** step) + 1e-8));
+      exact[i] = exact[i]! * (i < 17 ? 1 : 1 - 0.01 * 0.1) - change;
+    }
+  }
+  let largest = 0;
+  for (let i = 0; i < n; i++) largest = Math.max(largest, Math.abs(parameters[i]! - exact[i]!));
+  expect(largest).toBeLessThan(5e-7);
+});
+
 test('AdamW: the first step has the size of the rate, decay spares what is not decayed, ranges may be cut anywhere', () => {
   const spec = { learning_rate: 0.1, betas: [0.9, 0.999] as const, eps: 1e-8, weight_decay: 0.5 };
   const gradients = Float32Array.of(1, -2, 3, 0.5);

@@ -103,9 +103,9 @@ test.each(['full', 'lora'] as const)('a run repeated gives the same bytes, %s', 
   expect(again.files).toEqual(files);
 });
 
-// shouldStop is asked before each micro-batch of training and validation: 3 * (2 + 2 + 1 + 2) = 21 times in all.
-const moments = [...Array(21).keys()].map((moment) => ['full', moment] as const);
-const loraMoments = [1, 8, 20].map((moment) => ['lora', moment] as const);
+// shouldStop is asked before each micro-batch: 2 + 2 + 1 of training and 2 of validation an epoch. All of the second epoch, after the first snapshot.
+const moments = [1, 7, 8, 9, 10, 11, 12, 13, 20].map((moment) => ['full', moment] as const);
+const loraMoments = [8, 10].map((moment) => ['lora', moment] as const);
 test.each([...moments, ...loraMoments])('%s tuning killed at micro-batch %i ends in the same bytes', async (adapter, moment) => {
   const spec = await specFor(adapter);
   const ending = await throughKills(spec, (attempt) => {
@@ -124,10 +124,8 @@ test.each([...moments, ...loraMoments])('%s tuning killed at micro-batch %i ends
 });
 
 const announcements: [keyof TrainingHooks, number][] = [
-  ['onStep', 1],
   ['onStep', 3],
   ['onStep', 9],
-  ['onSnapshot', 2],
   ['onSnapshot', 6],
   ['onCheckpoint', 3],
   ['onCheckpoint', 9],
@@ -143,7 +141,7 @@ test.each(announcements)('killed within %s of step %i, the bytes are the same', 
   expect(ending.files).toEqual((await reference('full')).files);
 });
 
-test.each([0, 1, 6, 19])('paused at the %i-th micro-batch and resumed, the bytes are the same', async (moment) => {
+test.each([0, 8, 19])('paused at the %i-th micro-batch and resumed, the bytes are the same', async (moment) => {
   const ending = await throughKills(await specFor('full'), (attempt) => {
     let asked = 0;
     return { shouldStop: () => (attempt === 0 && asked++ >= moment ? 'pause' : 'continue') };

@@ -13,7 +13,10 @@ const { outcome, folder } = await train(
   null,
   process.argv[3] || null,
   {
-    onStep: (row) => say({ row, rss: process.memoryUsage.rss() }),
+    onStep: (row) => {
+      if (row.step % 50 === 0) globalThis.gc?.();
+      say({ row, rss: process.memoryUsage.rss() });
+    },
     onSnapshot: (at, step) => say({ snapshot: at, step }),
     onCheckpoint: () => {},
     shouldStop: () => 'continue',

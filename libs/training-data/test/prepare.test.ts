@@ -79,6 +79,30 @@ test('a completion row is trained on its completion and the end of text', async 
   data.close();
 });
 
+test('a row of three million characters is cut or refused in bounded time', async () => {
+  const huge = chat(['user', 'q'], ['assistant', 'The card was charged twice. '.repeat(100_000)]);
+  const started = performance.now();
+  const data = await prepared([huge, huge], { onOverflow: 'truncate' });
+  expect(data.manifest).toMatchObject({ tokens: 1024, truncated: 2 });
+  data.close();
+  const refused = await prepare(lines([huge]), tokenizer, settings, sink(folder));
+  expect(refused).toMatchObject({
+    data: [{ code: 'too_many_tokens', message: 'the row has more than 512 tokens; at most 512 are allowed' }],
+  });
+  expect(performance.now() - started).toBeLessThan(60_000);
+}, 90_000);
+
+test('a completion row is cut with its end of text left out', async () => {
+  const data = await prepared([JSON.stringify({ prompt: 'Once upon', completion: ' a time there was a little girl' })], {
+    maxTokens: 6,
+    onOverflow: 'truncate',
+  });
+  const { ids } = data.get(0);
+  expect(ids).toHaveLength(6);
+  expect(await tokenizer.decode([...ids], { skipSpecialTokens: false })).not.toContain('<|im_end|>');
+  data.close();
+});
+
 describe('a row over max_tokens', () => {
   const long = chat(['user', 'Why?'], ['assistant', 'To be or not to be, that is the question.']);
   const short = chat(['user', 'Why?'], ['assistant', 'Good.']);

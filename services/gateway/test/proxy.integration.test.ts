@@ -2,14 +2,18 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as dial } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import { Type } from 'typebox';
-import { ADMIN_KEY, errorOf, type Fleet, json, startFleet, until } from './fleet.js';
+import { ADMIN_KEY, errorOf, type Fleet, json, natsIsThere, startFleet, test, until } from './fleet.js';
+
+// Processes start slowly where several suites share a machine.
+jest.setTimeout(60_000);
 
 let fleet: Fleet;
 const seen = { aborted: 0, bytes: 0, posts: 0, buffered: 0 };
 
 beforeAll(async () => {
+  if (!natsIsThere) return;
   fleet = await startFleet({
     routes: (service) => {
       void service.register(async (raw) => {
@@ -21,6 +25,10 @@ beforeAll(async () => {
           for await (const chunk of request.raw) seen.bytes += (chunk as Buffer).length;
           return reply.send({ bytes: seen.bytes, type: request.headers['content-type'] });
         });
+      });
+      service.get('/v1/evals/silent', async (_request, reply) => {
+        reply.hijack();
+        reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
       });
       service.get('/v1/models/:id', async (request) => ({
         id: (request.params as { id: string }).id,
@@ -59,7 +67,7 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => fleet.end());
+afterAll(() => fleet?.end());
 
 describe('what passes', () => {
   test('path and query byte for byte: %2F, colons, encoded brackets', async () => {
@@ -131,6 +139,13 @@ describe('what passes', () => {
     expect(text).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\ndata: [DONE]\n\n');
     expect(arrivals.at(-1)! - arrivals[0]!).toBeGreaterThan(150);
   });
+});
+
+test('a stream of events is open before its first event', async () => {
+  const leaving = new AbortController();
+  const response = await fleet.call('/v1/evals/silent', { signal: leaving.signal });
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+  leaving.abort();
 });
 
 describe('what breaks', () => {

@@ -7,6 +7,7 @@ import {
   GraphBuilder,
   gather,
   matmul,
+  releaseTensors,
   reshape,
   transpose,
   type Value,
@@ -55,7 +56,9 @@ export class Decoder {
     const keys = Array.from({ length: layers }, (_, layer) => results[`key.${layer}`]!.data as Float32Array);
     const values = Array.from({ length: layers }, (_, layer) => results[`value.${layer}`]!.data as Float32Array);
     cache.append(keys, values, ids.length);
-    return results['logits']!.data as Float32Array;
+    const { logits, ...held } = results;
+    releaseTensors(Object.values(held));
+    return logits!.data as Float32Array;
   }
 
   release(): Promise<void> {

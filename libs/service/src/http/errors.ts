@@ -43,7 +43,7 @@ export function answerErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
     const answer = toApiError(error);
     const { status, code, param, retryAfterSeconds } = answer;
-    if (status >= 500) request.log.error({ err: answer.cause ?? answer, code }, answer.message);
+    if (status >= 500) request.log[status === 503 ? 'warn' : 'error']({ err: answer.cause ?? answer, code }, answer.message);
     else request.log.debug({ code, param }, answer.message);
     if (retryAfterSeconds !== null) reply.header('retry-after', String(retryAfterSeconds));
     return reply.code(status).type('application/json; charset=utf-8').serializer(JSON.stringify).send(answer.toBody());

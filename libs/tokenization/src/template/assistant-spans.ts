@@ -12,6 +12,8 @@ type Render = (messages: readonly TemplateMessage[], options: RenderOptions) => 
 
 /** Letters and digits alone: no template trims, splits, escapes or compares them away. */
 const MARK = 'Zq7xKv3mWp';
+/** Each takes four renderings of the whole conversation. */
+const MAX_RENDERED_ANSWERS = 128;
 const markOf = (index: number) => `${MARK}${index}Q`;
 
 /**
@@ -36,6 +38,9 @@ export class AssistantSpans {
     this.learned ??= learnTurn(this.render, this.specialTexts);
     const turn = this.learned;
     const walked = this.walk(text, messages, options);
+    if (answers.length - (walked?.size ?? 0) > MAX_RENDERED_ANSWERS) {
+      throw untraceable(`more than ${MAX_RENDERED_ANSWERS} answers are tool calls or rewritten`);
+    }
     let previousEnd = 0;
     return answers.map((index) => {
       const content = walked?.get(index);
@@ -71,10 +76,18 @@ export class AssistantSpans {
   private afterPrompt(text: string, messages: readonly TemplateMessage[], index: number, options: RenderOptions, turn: Turn): Span {
     if (index === 0) throw untraceable('the conversation begins with an answer that the template rewrites');
     const start = this.promptLength(text, messages.slice(0, index), options);
-    const next = messages.slice(index + 1).some(({ role }) => role !== 'tool');
-    const end = turn.endAfter(text, start) ?? (next ? undefined : text.length);
+    const bound = this.nextContent(text, messages, index + 1, options);
+    const end = turn.endAfter(text.slice(0, bound), start) ?? (index === messages.length - 1 ? text.length : undefined);
     if (end === undefined) throw untraceable(`the end of message ${index + 1} is not found`);
     return { start, end };
+  }
+
+  /** Where the content of a message begins, which the turn before it cannot reach; the end of the text where that is not seen. */
+  private nextContent(text: string, messages: readonly TemplateMessage[], index: number, options: RenderOptions): number {
+    if (index >= messages.length || text.includes(MARK)) return text.length;
+    const marked = messages.map((message, at) => (at === index ? { ...message, content: markOf(at) } : message));
+    const before = this.render(marked, options).split(markOf(index))[0]!;
+    return text.startsWith(before) ? before.length : text.length;
   }
 
   /**
@@ -112,11 +125,14 @@ class Turn {
     return { start: content.start - lead.length, end: endOfTurn(text, content.end, this.ending, this.specialTexts) };
   }
 
-  /** The end of the first end-of-turn at or after `from`. */
+  /** The end of the first end-of-turn at or after `from`; where turns end with whatever opens the next one, of the first special token. */
   endAfter(text: string, from: number): number | undefined {
-    if (this.ending === null) return undefined;
-    const at = text.indexOf(this.ending, from);
-    return at === -1 ? undefined : at + this.ending.length;
+    const ends = (endings: readonly string[]) => {
+      const found = endings.map((ending) => ({ at: text.indexOf(ending, from), length: ending.length })).filter(({ at }) => at !== -1);
+      found.sort((a, b) => a.at - b.at || b.length - a.length);
+      return found[0] && found[0].at + found[0].length;
+    };
+    return (this.ending === null ? undefined : ends([this.ending])) ?? ends(this.specialTexts);
   }
 }
 

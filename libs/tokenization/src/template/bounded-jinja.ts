@@ -12,12 +12,12 @@ export const TEMPLATE_LIMITS = {
   /** Nodes within nodes, macro calls included. */
   maxDepth: 200,
   /** Nodes evaluated in one rendering: a conversation of 2,048 messages takes some 100,000. */
-  maxSteps: 5_000_000,
+  maxSteps: 2_000_000,
   /** Characters of any text, items of any list. */
   maxTextLength: 32 * 1024 * 1024,
   maxListLength: 100_000,
-  /** Milliseconds of one rendering. */
-  maxMilliseconds: 2000,
+  /** Milliseconds of one rendering: generous, so that a busy machine does not decide what is refused. */
+  maxMilliseconds: 10_000,
 } as const;
 
 /** The interpreter with every node counted. */

@@ -63,7 +63,9 @@ export class ChatTemplate {
       if (rendered.spans.length === assistants) return rendered;
     }
     const text = this.render(messages, options);
-    return { text, spans: this.spans.find(text, messages, options) };
+    const spans = this.spans.find(text, messages, options);
+    checkToolCalls(text, spans, messages);
+    return { text, spans };
   }
 
   /** Templates differ in whether a tool call's arguments are an object or text; the one that renders is taken, the object first. */
@@ -84,6 +86,16 @@ export class ChatTemplate {
       if (!(error instanceof TokenizationError) || !messages.some(({ tool_calls: calls }) => calls)) throw error;
       return attempt(true);
     }
+  }
+}
+
+/** A template that knows no tool calls leaves them out without a word, and the model would learn to say nothing. */
+function checkToolCalls(text: string, spans: readonly Span[], messages: readonly TemplateMessage[]): void {
+  const answers = messages.filter(({ role }) => role === 'assistant');
+  for (const [index, { tool_calls: calls }] of answers.entries()) {
+    const { start, end } = spans[index]!;
+    const missing = calls?.find((call) => !text.slice(start, end).includes(call.function.name));
+    if (missing) throw new TokenizationError('template_error', `the chat template does not print tool calls (${missing.function.name})`);
   }
 }
 

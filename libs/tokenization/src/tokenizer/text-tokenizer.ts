@@ -13,11 +13,15 @@ export interface Encoded {
   ids: number[];
   /** Of each token the part of the text it stands for, [start, end) in UTF-16 units; bytes of one character share its offsets. */
   offsets: [number, number][];
+  /** Tokens of the whole text, those beyond `maxTokens` included. */
+  length: number;
 }
 
 export interface EncodeOptions {
   /** Whether the tokenizer's own special tokens (its beginning of text) are put around the text. Default false. */
   addSpecialTokens?: boolean;
+  /** Only so many tokens are given, from the first; copying millions out of the library takes seconds. */
+  maxTokens?: number;
 }
 
 /** A tokenizer of a model with its chat template. Padding and truncation that its file asks for are never applied. */
@@ -66,14 +70,14 @@ export class TextTokenizer {
   }
 
   async encode(text: string, options: EncodeOptions = {}): Promise<Encoded> {
-    return encoded(text, await this.native.encode(text, null, native(options)));
+    return encoded(text, await this.native.encode(text, null, native(options)), options);
   }
 
   /** Like {@link encode}, on all cores. */
   async encodeBatch(texts: readonly string[], options: EncodeOptions = {}): Promise<Encoded[]> {
     if (texts.length === 0) return [];
     const encodings = await this.native.encodeBatch([...texts], native(options));
-    return encodings.map((encoding, index) => encoded(texts[index]!, encoding));
+    return encodings.map((encoding, index) => encoded(texts[index]!, encoding, options));
   }
 
   decode(ids: readonly number[], options: { skipSpecialTokens?: boolean } = {}): Promise<string> {
@@ -118,8 +122,10 @@ function native({ addSpecialTokens = false }: EncodeOptions) {
   return { addSpecialTokens };
 }
 
-function encoded(text: string, encoding: JsEncoding): Encoded {
-  return { ids: encoding.getIds(), offsets: utf16Offsets(text, encoding.getOffsets()) };
+function encoded(text: string, encoding: JsEncoding, { maxTokens = Number.POSITIVE_INFINITY }: EncodeOptions): Encoded {
+  const length = encoding.getLength();
+  if (length > maxTokens) encoding.truncate(maxTokens, 0, 'right');
+  return { length, ids: encoding.getIds(), offsets: utf16Offsets(text, encoding.getOffsets()) };
 }
 
 /** What the post-processor puts in front of a text. */

@@ -1,5 +1,14 @@
 import { llama, llamaHead, type PackedExamples, packedFeeds, packedInputs, randomStream } from '@tunefleet/models';
-import { compile, type Executable, type Feed, GraphBuilder, gradients, type TensorData } from '@tunefleet/tensor';
+import {
+  compile,
+  type Executable,
+  type Feed,
+  GraphBuilder,
+  gradients,
+  releaseTensors,
+  type Tensor,
+  type TensorData,
+} from '@tunefleet/tensor';
 import type { Trainable } from '../model/trainable.js';
 import { causalLm } from '../objectives/causal-lm.js';
 import { viewOf } from '../parameters.js';
@@ -34,14 +43,14 @@ export class Passes {
       if (first) target.set(gradient);
       else for (let i = 0; i < target.length; i++) target[i]! += gradient[i]!;
     });
-    return { loss: results['loss']!.data[0]!, correct: results['correct']!.data[0]! };
+    return sumsOf(results);
   }
 
   /** Forward alone, without dropout. */
   async validate(packed: PackedExamples): Promise<PassSums> {
     this.#validation ??= await this.#compile(false);
     const results = await this.#validation.run({ ...this.#parameters, ...this.#feeds(packed) });
-    return { loss: results['loss']!.data[0]!, correct: results['correct']!.data[0]! };
+    return sumsOf(results);
   }
 
   async release(): Promise<void> {
@@ -76,6 +85,13 @@ export class Passes {
     }
     return masks;
   }
+}
+
+/** Reads the sums, then frees every result: the collector would see their buffers too late. */
+function sumsOf(results: Readonly<Record<string, Tensor>>): PassSums {
+  const sums = { loss: results['loss']!.data[0]!, correct: results['correct']!.data[0]! };
+  releaseTensors(Object.values(results));
+  return sums;
 }
 
 const gradientName = (index: number): string => `gradient.${index}`;

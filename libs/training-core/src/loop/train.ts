@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { engineIdentity } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
 import { fullTuning } from '../model/full.js';
 import { loraTuning } from '../model/lora.js';
@@ -7,7 +8,7 @@ import type { Trainable } from '../model/trainable.js';
 import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
 import { clipFactor, globalNorm } from '../optimizers/clipping.js';
 import { schedule } from '../schedules/schedule.js';
-import { engineIdentity, sameEngine, settingsHash } from '../snapshot/identity.js';
+import { sameEngine, settingsHash } from '../snapshot/identity.js';
 import { SNAPSHOT_SCHEMA } from '../snapshot/manifest.js';
 import { findSnapshot, pruneSnapshots, readSnapshot, type SnapshotState, writeSnapshot } from '../snapshot/snapshot.js';
 import {

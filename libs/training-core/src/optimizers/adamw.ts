@@ -1,5 +1,7 @@
 // AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization"), with PyTorch's order of operations.
 
+import { adamwKernel, CHUNK } from './adamw-kernel.js';
+
 export interface AdamWSpec {
   learning_rate: number;
   betas: readonly [number, number];
@@ -26,12 +28,12 @@ export function initAdamW(parameterCount: number): AdamWState {
 }
 
 /**
- * One update in place. Arithmetic is float64 in registers, state float32; the result does not depend on how the ranges are cut.
+ * One update in place, in float32 as PyTorch's; the result does not depend on how the ranges are cut.
  * @param gradientFactor multiplies every gradient (1 / trained tokens, times the clip factor)
  * @param rate learning rate of this step
  */
 export function updateAdamW(
-  spec: AdamWSpec,
+  { betas: [beta1, beta2], eps, weight_decay }: AdamWSpec,
   state: AdamWState,
   parameters: Float32Array,
   gradients: Float32Array,
@@ -40,33 +42,30 @@ export function updateAdamW(
   rate: number,
 ): void {
   state.step++;
+  const scalars = {
+    beta1,
+    rest1: 1 - beta1,
+    beta2,
+    rest2: 1 - beta2,
+    factor: gradientFactor,
+    stepSize: rate / (1 - beta1 ** state.step),
+    inverseRoot: 1 / Math.sqrt(1 - beta2 ** state.step),
+    eps,
+  };
+  const kernel = adamwKernel();
   for (const { start, end, decayed } of ranges) {
-    updateRange(spec, state, parameters, gradients, start, end, gradientFactor, rate, decayed ? 1 - rate * spec.weight_decay : 1);
-  }
-}
-
-function updateRange(
-  { betas, eps }: AdamWSpec,
-  { step, first, second }: AdamWState,
-  parameters: Float32Array,
-  gradients: Float32Array,
-  start: number,
-  end: number,
-  gradientFactor: number,
-  rate: number,
-  keep: number,
-): void {
-  const [beta1, beta2] = betas;
-  const rest1 = 1 - beta1;
-  const rest2 = 1 - beta2;
-  const stepSize = rate / (1 - beta1 ** step);
-  const inverseRoot = 1 / Math.sqrt(1 - beta2 ** step);
-  for (let i = start; i < end; i++) {
-    const gradient = gradients[i]! * gradientFactor;
-    const m = beta1 * first[i]! + rest1 * gradient;
-    const v = beta2 * second[i]! + rest2 * gradient * gradient;
-    first[i] = m;
-    second[i] = v;
-    parameters[i] = parameters[i]! * keep - (stepSize * m) / (Math.sqrt(v) * inverseRoot + eps);
+    const keep = decayed ? 1 - rate * weight_decay : 1;
+    for (let from = start; from < end; from += CHUNK) {
+      const to = Math.min(end, from + CHUNK);
+      const count = to - from;
+      kernel.parameters.set(parameters.subarray(from, to));
+      kernel.gradients.set(gradients.subarray(from, to));
+      kernel.first.set(state.first.subarray(from, to));
+      kernel.second.set(state.second.subarray(from, to));
+      kernel.update(count, { ...scalars, keep });
+      parameters.set(kernel.parameters.subarray(0, count), from);
+      state.first.set(kernel.first.subarray(0, count), from);
+      state.second.set(kernel.second.subarray(0, count), from);
+    }
   }
 }

@@ -1,16 +1,7 @@
 import { createHash } from 'node:crypto';
-import { engineVersion, kernelClass } from './engine.js';
+import type { EngineIdentity } from '@tunefleet/tensor';
 
-/** What the bits of a run depend on besides its settings (docs: "Determinism"): equal identities, equal bytes. */
-export interface EngineIdentity {
-  onnxruntime: string;
-  provider: string;
-  arch: string;
-  /** instruction set that ONNX Runtime's kernels are chosen by */
-  kernel_class: string;
-  threads: number;
-}
-
+/** Equal identities and settings, equal bytes. */
 export function sameEngine(a: EngineIdentity, b: EngineIdentity): boolean {
   return canonicalJson(a) === canonicalJson(b);
 }
@@ -26,9 +17,4 @@ function canonicalJson(value: unknown): string {
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`;
-}
-
-/** Of this process. */
-export function engineIdentity(threads: number): EngineIdentity {
-  return { onnxruntime: engineVersion(), provider: 'cpu', arch: process.arch, kernel_class: kernelClass(), threads };
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { EngineIdentity } from './identity.js';
+import type { EngineIdentity } from '@tunefleet/tensor';
 
 export const SNAPSHOT_SCHEMA = 1;
 const MANIFEST = 'manifest.json';

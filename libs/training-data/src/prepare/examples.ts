@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import type { TextTokenizer } from '@tunefleet/tokenization';
 import type { KindName } from '../kinds/kind.js';
 import type { Fault } from '../rows/fault.js';
 import { located, type TrainingRow, trainingRows } from '../validate.js';
 import { type Example, trainedTokens } from './example.js';
-import { renderRow, toExample } from './render-row.js';
+import { type RenderedRow, renderRow, toExample } from './render-row.js';
 
 export interface ExampleSettings {
   /** Tokens of one example at most. */
@@ -17,8 +18,18 @@ export interface ExampleSettings {
 /** What became of one row. `dropped`: too long, or nothing left to train on. */
 export type Outcome = { example: Example; kind: KindName; truncated: boolean } | { fault: Fault } | { dropped: true };
 
-/** Rows encoded at once, on all cores. */
+/** Rows encoded at once, on all cores; fewer where they are long, since the library's tokens of a long text take 100 times its bytes. */
 const BATCH_ROWS = 64;
+const BATCH_CHARACTERS = 256 * 1024;
+/**
+ * Longer than any token of any vocabulary (the longest, runs of spaces, have 128): of a text of more characters than `maxTokens` such tokens only
+ * that much is tokenized, and it counts as too long.
+ */
+const MAX_TOKEN_CHARACTERS = 512;
+/** Rendering is synchronous: after so long, others get their turn. */
+const MAX_BUSY_MS = 20;
+
+type Item = TrainingRow | { line: number; fault: Fault };
 
 /** The examples of a training file in its order, in constant memory. */
 export async function* examplesOf(
@@ -26,53 +37,59 @@ export async function* examplesOf(
   tokenizer: TextTokenizer,
   settings: ExampleSettings,
 ): AsyncGenerator<Outcome> {
-  let batch: (TrainingRow | { line: number; fault: Fault })[] = [];
+  let batch: Item[] = [];
+  let characters = 0;
   for await (const item of trainingRows(source)) {
     batch.push(item);
-    if (batch.length === BATCH_ROWS) {
-      yield* encodeRows(batch, tokenizer, settings);
-      batch = [];
-    }
+    characters += 'fault' in item ? 0 : item.text.length;
+    if (batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
+    yield* encodeRows(batch, tokenizer, settings);
+    batch = [];
+    characters = 0;
   }
   yield* encodeRows(batch, tokenizer, settings);
 }
 
-async function* encodeRows(
-  items: readonly (TrainingRow | { line: number; fault: Fault })[],
-  tokenizer: TextTokenizer,
-  settings: ExampleSettings,
-): AsyncGenerator<Outcome> {
-  const rows = items.map((item) => {
-    if ('fault' in item) return { item, fault: item.fault, rendered: null };
-    const rendered = renderRow(item, tokenizer, settings.date);
-    return 'code' in rendered ? { item, fault: located(item.line, item.text, rendered), rendered: null } : { item, rendered, fault: null };
-  });
-  const texts = rows.flatMap(({ rendered }) => (rendered ? [rendered.text] : []));
-  const encodings = (await tokenizer.encodeBatch(texts)).values();
-  for (const { item, rendered, fault } of rows) {
-    if (rendered) yield fitted(toExample(rendered, encodings.next().value!, item.line, tokenizer), item.kind, settings);
-    else yield { fault };
+async function* encodeRows(items: readonly Item[], tokenizer: TextTokenizer, settings: ExampleSettings): AsyncGenerator<Outcome> {
+  const rows: (RenderedItem | { fault: Fault })[] = [];
+  let resumed = performance.now();
+  for (const item of items) {
+    rows.push('fault' in item ? item : renderItem(item, tokenizer, settings));
+    if (performance.now() - resumed < MAX_BUSY_MS) continue;
+    await setImmediate();
+    resumed = performance.now();
+  }
+  const { maxTokens } = settings;
+  const texts = rows.flatMap((row) => ('rendered' in row ? [row.rendered.text.slice(0, maxTokens * MAX_TOKEN_CHARACTERS)] : []));
+  const encodings = (await tokenizer.encodeBatch(texts, { maxTokens })).values();
+  for (const row of rows) {
+    if ('fault' in row) yield { fault: row.fault };
+    else {
+      const { example, length } = toExample(row.rendered, encodings.next().value!, row.item.line, tokenizer, maxTokens);
+      const whole = row.rendered.text.length <= maxTokens * MAX_TOKEN_CHARACTERS;
+      yield fitted(example, row.item.kind, whole ? length : Number.POSITIVE_INFINITY, settings);
+    }
   }
 }
 
-function fitted(example: Example, kind: KindName, { maxTokens, onOverflow }: ExampleSettings): Outcome {
-  const { ids, weights, row } = example;
-  if (ids.length <= maxTokens) return trainedTokens(example) > 0 ? { example, truncated: false, kind } : { dropped: true };
-  switch (onOverflow) {
-    case 'error':
-      return {
-        fault: {
-          line: row,
-          column: 1,
-          code: 'too_many_tokens',
-          message: `the row has ${ids.length} tokens; at most ${maxTokens} are allowed`,
-        },
-      };
-    case 'drop':
-      return { dropped: true };
-    case 'truncate': {
-      const short = { ids: ids.slice(0, maxTokens), weights: weights.slice(0, maxTokens), row };
-      return trainedTokens(short) > 0 ? { example: short, truncated: true, kind } : { dropped: true };
-    }
+interface RenderedItem {
+  item: TrainingRow;
+  rendered: RenderedRow;
+}
+
+function renderItem(item: TrainingRow, tokenizer: TextTokenizer, { date }: ExampleSettings): RenderedItem | { fault: Fault } {
+  const rendered = renderRow(item, tokenizer, date);
+  return 'code' in rendered ? { fault: located(item.line, item.text, rendered) } : { item, rendered };
+}
+
+/** `length`: tokens of the whole row; infinite where they were not all counted. */
+function fitted(example: Example, kind: KindName, length: number, { maxTokens, onOverflow }: ExampleSettings): Outcome {
+  const truncated = length > maxTokens;
+  if (truncated && onOverflow === 'error') {
+    const found = Number.isFinite(length) ? `${length} tokens` : `more than ${maxTokens} tokens`;
+    const message = `the row has ${found}; at most ${maxTokens} are allowed`;
+    return { fault: { line: example.row, column: 1, code: 'too_many_tokens', message } };
   }
+  if (truncated && onOverflow === 'drop') return { dropped: true };
+  return trainedTokens(example) > 0 ? { example, truncated, kind } : { dropped: true };
 }

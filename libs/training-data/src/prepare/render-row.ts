@@ -48,24 +48,31 @@ export function renderRow(item: TrainingRow, tokenizer: TextTokenizer, date: Dat
   }
 }
 
-/** The tokens of a rendered row with their weights. */
+/** The tokens of a rendered row with their weights, the first `maxTokens` of `length`. */
 export function toExample(
   { spans, weights, before, after }: RenderedRow,
   encoded: Encoded,
   row: number,
   tokenizer: TextTokenizer,
-): Example {
-  const length = before.length + encoded.ids.length + after.length;
-  const ids = new Int32Array(length);
-  ids.set(before);
-  ids.set(encoded.ids, before.length);
-  ids.set(after, length - after.length);
-  const losses = new Float32Array(length);
-  for (const [index, span] of tokenizer.spanOfTokens(encoded, spans).entries())
-    if (span >= 0) losses[before.length + index] = weights[span]!;
-  losses.fill(weights.at(-1)!, length - after.length);
+  maxTokens: number,
+): { example: Example; length: number } {
+  const length = before.length + encoded.length + after.length;
+  const ids = new Int32Array(Math.min(length, maxTokens));
+  const losses = new Float32Array(ids.length);
+  const owners = tokenizer.spanOfTokens(encoded, spans);
+  for (let index = 0; index < ids.length; index += 1) {
+    const inText = index - before.length;
+    if (inText < 0) ids[index] = before[index]!;
+    else if (inText < encoded.length) {
+      ids[index] = encoded.ids[inText]!;
+      losses[index] = weights[owners[inText]!] ?? 0;
+    } else {
+      ids[index] = after[inText - encoded.length]!;
+      losses[index] = weights.at(-1)!;
+    }
+  }
   losses[0] = 0;
-  return { ids, weights: losses, row };
+  return { example: { ids, weights: losses, row }, length };
 }
 
 function renderChat(row: ChatRow, tokenizer: TextTokenizer, date: Date | undefined): RenderedRow | RowFault {

@@ -7,7 +7,7 @@ export function mintKey(id: string): { key: string; hash: string } {
   return { key, hash: hashKey(key) };
 }
 
-export const hashKey = (key: string): string => createHash('sha256').update(key).digest('hex');
+export const hashKey = (key: string | Buffer): string => createHash('sha256').update(key).digest('hex');
 
 /** Id of the record that a minted key belongs to; null for a key of another form. */
 export function idOfKey(key: string): string | null {

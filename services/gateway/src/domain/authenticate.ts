@@ -13,7 +13,7 @@ export interface KeyIndex {
 const refuse = (message: string) => new ApiError('invalid_api_key', message);
 
 function presented(headers: IncomingHttpHeaders): string {
-  const [, key] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  const [, key] = /^Bearer +(\S.*)$/i.exec(headers.authorization ?? '') ?? [];
   if (key === undefined)
     throw refuse("You didn't provide an API key. Send it in the Authorization header: 'Authorization: Bearer YOUR_KEY'.");
   return key;
@@ -35,7 +35,8 @@ function holdProject(headers: IncomingHttpHeaders, keys: KeyIndex, project: stri
 /** The identity behind a request's key. Unknown, revoked, expired and malformed keys are told apart by nobody but their owner. */
 export function identify(headers: IncomingHttpHeaders, keys: KeyIndex, now = Date.now()): Identity {
   const key = presented(headers);
-  const hash = hashKey(key);
+  // Node reads headers as Latin-1: these are the bytes that were sent, whatever the first key's form.
+  const hash = hashKey(Buffer.from(key, 'latin1'));
   const candidates = [idOfKey(key), BOOTSTRAP_ID].map((id) => (id === null ? null : keys.find(id)));
   const found = candidates.find((candidate) => candidate && sameHash(candidate.hash, hash));
   if (!found || (found.expires_at !== null && found.expires_at * 1000 <= now))

@@ -114,5 +114,10 @@ export async function forward(
 export function handOn(response: IncomingMessage, reply: FastifyReply): FastifyReply {
   reply.code(response.statusCode ?? 502);
   for (const [name, value] of Object.entries(towardsClient(response.headers))) if (value !== undefined) reply.header(name, value);
+  // Headers leave with the first byte of the body; a stream of events may be silent for long before its first one.
+  if (response.headers['content-type']?.startsWith('text/event-stream'))
+    setImmediate(() => {
+      if (reply.raw.hasHeader('content-type') && !reply.raw.headersSent) reply.raw.flushHeaders();
+    });
   return reply.send(response);
 }

@@ -38,6 +38,7 @@ function without(headers: IncomingHttpHeaders, names: string[]): OutgoingHttpHea
 export const towardsService = (headers: IncomingHttpHeaders, identity: string, requestId: string): OutgoingHttpHeaders => ({
   // Content-Length counts even where a Connection header names it: without it the body's end would be guessed.
   ...without(headers, [...HOP_BY_HOP, ...OURS]),
+  ...(headers.host === undefined ? {} : { 'x-forwarded-host': headers.host }),
   ...(headers['content-length'] === undefined ? {} : { 'content-length': headers['content-length'] }),
   [IDENTITY_HEADER]: identity,
   [REQUEST_ID_HEADER]: requestId,

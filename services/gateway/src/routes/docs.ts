@@ -3,6 +3,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { App } from '@tunefleet/service';
 
+const require = createRequire(import.meta.url);
+
 const FILES: Record<string, string> = {
   'swagger-ui.css': 'text/css',
   'swagger-ui-bundle.js': 'text/javascript',
@@ -20,7 +22,7 @@ const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinkin
 
 /** `/docs`: Swagger UI's own files streamed from its package; the plugin that ships them would stay in memory for a page few open. */
 export function docsRoutes(app: App): void {
-  const folder = join(dirname(createRequire(import.meta.url).resolve('@fastify/swagger-ui')), 'static');
+  const folder = join(dirname(require.resolve('@fastify/swagger-ui')), 'static');
   const options = { config: { public: true, internal: true }, schema: { hide: true } };
   app.get('/docs', options, async (_request, reply) => reply.type('text/html; charset=utf-8').send(PAGE));
   app.get('/docs/start.js', options, async (_request, reply) => reply.type('text/javascript').send(START));

@@ -16,7 +16,7 @@ interface Loaded {
   usedAt: number;
 }
 
-/** A model to answer with, until `release`. */
+/** A model to answer with, until `release` (which may be called again). */
 export interface Lease {
   resolved: ResolvedModel;
   generator: Generator;
@@ -46,11 +46,16 @@ export class Models {
     const entry = await this.open(resolved);
     entry.requests += 1;
     entry.usedAt = performance.now();
+    let held = true;
+    const release = (): void => {
+      if (held) entry.requests -= 1;
+      held = false;
+    };
     try {
       const adapter = resolved.adapter === null ? null : await this.adapter(entry, resolved.adapter);
-      return { resolved, generator: entry.generator, tokenizer: entry.tokenizer, adapter, release: () => void (entry.requests -= 1) };
+      return { resolved, generator: entry.generator, tokenizer: entry.tokenizer, adapter, release };
     } catch (error) {
-      entry.requests -= 1;
+      release();
       throw error;
     }
   }

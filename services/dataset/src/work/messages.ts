@@ -1,0 +1,18 @@
+import type { PreparedOutcome, RowReport } from '../store/schemas.js';
+
+/** What a thread is started with. Paths are local. */
+export type ThreadJob =
+  | { type: 'check'; file: string; purpose: string }
+  | {
+      type: 'prepare';
+      file: string;
+      tokenizer: string;
+      out: string;
+      task: string;
+      maxTokens: number;
+      onOverflow: 'error' | 'truncate' | 'drop';
+    };
+
+export type ThreadResult<J extends ThreadJob> = J extends { type: 'check' } ? RowReport : PreparedOutcome;
+
+export type ThreadMessage = { type: 'progress'; rows: number } | { type: 'done'; result: unknown };
