@@ -11,9 +11,9 @@ import { type DatasetStandIn, startDataset } from './dataset-stand-in.js';
 const ROOT = join(import.meta.dirname, '../../..');
 const KEY = 'k'.repeat(32);
 
-export type ServiceName = 'trainer' | 'trainer-pod' | 'model-registry';
+export type ServiceName = 'trainer' | 'trainer-pod' | 'model-registry' | 'dataset';
 
-/** Real processes on a real nats-server and a folder: trainer, pod and model-registry. Dataset is stood in for by this process, with real shards. */
+/** Real processes on a real nats-server and a folder: trainer, pod, model-registry, and dataset; or in dataset's place this process, with real shards of any shape. */
 export class Fleet {
   readonly children = new Map<ServiceName, ChildProcess>();
   readonly folder = mkdtempSync(join(tmpdir(), 'tunefleet-trainer-'));
@@ -22,17 +22,18 @@ export class Fleet {
   private readonly ports = new Map<string, number>();
   nats!: NatsTestServer;
   dataset!: DatasetStandIn;
-  environment: Record<string, string> = {};
 
-  static async start(environment: Record<string, string> = {}): Promise<Fleet> {
+  /** @param base a Hugging Face folder, registered as `tiny`; with it dataset is the real one */
+  static async start(base?: string): Promise<Fleet> {
     const fleet = new Fleet();
-    fleet.environment = environment;
     mkdirSync(fleet.runFolder);
     mkdirSync(join(fleet.folder, 'tmp'));
-    cpSync(join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(fleet.folder, 'bases/tiny'), { recursive: true });
+    cpSync(base ?? join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(fleet.folder, 'bases/tiny'), { recursive: true });
     fleet.nats = await startNatsServer();
-    fleet.dataset = await startDataset(fleet.nats.url, join(fleet.folder, 'objects'), KEY);
-    await Promise.all((['model-registry', 'trainer', 'trainer-pod'] as const).map((name) => fleet.run(name)));
+    const services: ServiceName[] = ['model-registry', 'trainer', 'trainer-pod'];
+    if (base) services.push('dataset');
+    else fleet.dataset = await startDataset(fleet.nats.url, join(fleet.folder, 'objects'), KEY);
+    await Promise.all(services.map((name) => fleet.run(name)));
     return fleet;
   }
 
@@ -54,7 +55,6 @@ export class Fleet {
           : { TUNEFLEET_OBJECTS: join(this.folder, 'objects') }),
         ...(name === 'model-registry' ? { TUNEFLEET_BASE_MODELS: join(this.folder, 'bases') } : {}),
         ...(name === 'trainer' ? { TUNEFLEET_LEASE_MS: '3000' } : {}),
-        ...this.environment,
         ...extra,
       },
     });
@@ -89,6 +89,17 @@ export class Fleet {
       .map((file) => Number(readFileSync(join(this.runFolder, file), 'utf8')));
   }
 
+  /** Uploads a training file to the real dataset. */
+  async upload(name: string, content: string): Promise<string> {
+    const form = new FormData();
+    form.append('file', new Blob([content]), name);
+    form.append('purpose', 'fine-tune');
+    const identity = signIdentity({ project: 'default', keyId: 'key_test', scope: 'write' }, KEY);
+    const url = `http://127.0.0.1:${this.ports.get('dataset')}/v1/files`;
+    const response = await fetch(url, { method: 'POST', headers: { [IDENTITY_HEADER]: identity }, body: form });
+    return ((await response.json()) as { id: string }).id;
+  }
+
   async api<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -119,7 +130,7 @@ export class Fleet {
 
   async close(): Promise<void> {
     await Promise.all([...this.children.keys()].map((name) => this.end(name, 'SIGKILL')));
-    await this.dataset.close();
+    await this.dataset?.close();
     await this.nats.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
