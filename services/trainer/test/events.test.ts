@@ -56,10 +56,11 @@ test('the end is estimated from the steps left and their pace, and never lies in
   let progress = foldProgress(null, 10, 10_000);
   progress = foldProgress(progress, 20, 15_000);
   expect(progress.seconds_per_step).toBe(0.5);
-  const running = { work: { state: 'running' }, plan: { steps: 100 }, progress } as unknown as JobRecord;
+  const running = { work: { state: 'running', started_at: 5 }, plan: { steps: 100 }, progress } as unknown as JobRecord;
   expect(estimatedFinish(running, 16_000)).toBe(55);
   expect(estimatedFinish(running, 90_000)).toBe(90);
-  expect(estimatedFinish({ ...running, progress: foldProgress(null, 1, 0) }, 0)).toBeNull();
+  expect(estimatedFinish({ ...running, progress: foldProgress(null, 10, 10_000) }, 10_000)).toBe(55);
+  expect(estimatedFinish({ ...running, progress: null }, 0)).toBeNull();
   // A resumed attempt repeats steps: the pace stays.
   expect(foldProgress(progress, 12, 60_000).seconds_per_step).toBe(0.5);
 });

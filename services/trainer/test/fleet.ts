@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IDENTITY_HEADER, type ResolvedModel, signIdentity } from '@tunefleet/contracts';
 import { type NatsTestServer, startNatsServer } from '../../../tools/jest/nats-server.js';
@@ -51,7 +51,12 @@ export class Fleet {
         NATS_URL: this.nats.url,
         TUNEFLEET_IDENTITY_KEY: KEY,
         ...(name === 'trainer-pod'
-          ? { TUNEFLEET_RUN_DIR: this.runFolder, TUNEFLEET_ENGINE_THREADS: '1', TUNEFLEET_HEARTBEAT_MS: '500' }
+          ? {
+              TUNEFLEET_RUN_DIR: this.runFolder,
+              TUNEFLEET_ENGINE_THREADS: '1',
+              TUNEFLEET_HEARTBEAT_MS: '500',
+              TUNEFLEET_SNAPSHOT_UPLOAD_MS: '0',
+            }
           : { TUNEFLEET_OBJECTS: join(this.folder, 'objects') }),
         ...(name === 'model-registry' ? { TUNEFLEET_BASE_MODELS: join(this.folder, 'bases') } : {}),
         ...(name === 'trainer' ? { TUNEFLEET_LEASE_MS: '3000' } : {}),
@@ -80,6 +85,13 @@ export class Fleet {
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     child.kill(signal);
     return ended;
+  }
+
+  /** Keys of stored objects below a prefix, without it. */
+  objects(prefix: string): string[] {
+    const folder = join(this.folder, 'objects', prefix);
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    return entries.map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort();
   }
 
   /** Pids of training processes, as their files say. */

@@ -4,7 +4,7 @@ import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { rows } from './dataset-stand-in.js';
 import { Fleet } from './fleet.js';
-import { ended, type List } from './wait.js';
+import { ended, type List, until } from './wait.js';
 
 const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
 let fleet: Fleet;
@@ -26,7 +26,7 @@ test('a job goes through to a version, its result file, checkpoints, metrics and
     validation_file: 'file-valid',
     suffix: 'first',
     hyperparameters: { n_epochs: 2, batch_size: 4 },
-    tunefleet: { micro_batch_size: 4 },
+    tunefleet: { micro_batch_size: 4, snapshot: { every_steps: 4 } },
     metadata: { team: 'a' },
   });
   expect(created).toMatchObject({
@@ -64,4 +64,10 @@ test('a job goes through to a version, its result file, checkpoints, metrics and
     `New fine-tuned model created: ${job.fine_tuned_model}`,
     'Fine tuning job successfully completed',
   ]);
+  const objects = () =>
+    fleet.objects(`default/jobs/${job.id}`).filter((path) => !/^attempts\/1\/(result|checkpoints\/(15|30))\//.test(path));
+  await until(async () => objects().length === 2, 'snapshots to be deleted');
+  expect(objects()).toEqual(['metrics.jsonl', 'step_metrics.csv']);
+  expect((await fleet.api<List<MetricsRow>>('GET', `/jobs/${job.id}/metrics`)).body).toEqual(metrics.body);
+  expect((await fleet.api<List<FineTuningJobEvent>>('GET', `/jobs/${job.id}/events?limit=100`)).body).toEqual(events.body);
 }, 60_000);

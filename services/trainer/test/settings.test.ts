@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { ApiError, type JobCreateBody } from '@tunefleet/contracts';
+import { ApiError, type JobCreateBody, LIMITS } from '@tunefleet/contracts';
+import { requireRoom } from '../src/domain/create.js';
 import {
   autoBatchSize,
   autoEpochs,
@@ -122,4 +123,9 @@ test('auto follows the documented rule', () => {
   expect(autoBatchSize(1000, 16)).toBe(16);
   expect(resolveHyperparameters({ ...auto, n_epochs: 2, batch_size: 8 }, 100, 1, null)).toEqual({ batch_size: 8, n_epochs: 2, steps: 26 });
   expect(resolveHyperparameters({ ...auto, n_epochs: 2, batch_size: 8 }, 100, 1, 7).steps).toBe(7);
+});
+
+test('a project has so many live jobs and no more', () => {
+  expect(() => requireRoom({ count: () => LIMITS.liveJobs - 1 }, 'p')).not.toThrow();
+  expect(refusal(() => requireRoom({ count: () => LIMITS.liveJobs }, 'p')).code).toBe('queue_full');
 });

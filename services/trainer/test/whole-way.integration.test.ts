@@ -42,7 +42,6 @@ test('a file goes through dataset, its rows through training; the first step com
   expect(status).toBe(200);
   await until(async () => (await fleet.api<List<MetricsRow>>('GET', `/jobs/${body.id}/metrics`)).body.data.length > 0, 'the first step');
   const seconds = (Date.now() - created) / 1000;
-  console.log(`first step after ${seconds} s`);
   expect(seconds).toBeLessThan(5);
   const job = await ended(fleet, body.id);
   expect(job).toMatchObject({ status: 'succeeded', tunefleet: { task: 'chat' } });

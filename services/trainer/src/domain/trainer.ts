@@ -18,7 +18,7 @@ import { tidyEnded } from './tidy.js';
 import { validateFiles } from './validate-files.js';
 
 /** Progress is written to a job's record this often (ms) at most; metrics have their own store. */
-const PROGRESS_MS = 3000;
+const PROGRESS_MS = 1000;
 
 export interface TrainerOptions {
   bus: Bus;

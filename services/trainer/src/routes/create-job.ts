@@ -18,13 +18,15 @@ export function createJobRoute(app: App, trainer: Trainer, queues: ReadonlyMap<s
       throw new ApiError('invalid_value', `There is no queue '${named}'. Queues: ${[...queues.keys()].join(', ')}.`, {
         param: 'tunefleet.queue',
       });
-    // Before an id is kept for it: a refused request may be sent again, corrected or not.
-    const planned = await planJob(trainer, identity.project, body);
     return createOnce(
       trainer.bus,
       onceRequest(request),
       () => mintId('job'),
-      async (id) => {
+      async (id, fresh) => {
+        // A repeat finds the job that was made, whatever has become of its files or of the project's room since.
+        const made = fresh ? null : await trainer.records.get(id);
+        if (made) return answerJob(trainer, made.value);
+        const planned = await planJob(trainer, identity.project, body);
         const record = { ...planned, id, created_at: Math.floor(Date.now() / 1000), seed: body.seed ?? seedOf(id) };
         const { queue, priority } = planned.settings;
         const { value } = await trainer.work.submit(record, { queue: workQueue(queue), kind: 'train', priority });
