@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connect } from '@tunefleet/messaging';
 import { type App, createApp, createLogger } from '@tunefleet/service';
-import { startNats, type TestNats } from '../../../libs/messaging/test/nats-server.js';
+import { NATS_MISSING, type NatsTestServer, natsServerPath, startNatsServer } from '../../../tools/jest/servers.js';
+import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { gatewayApp } from '../src/app.js';
 import type { GatewayConfig } from '../src/config.js';
 import { keepBootstrapKey } from '../src/domain/bootstrap.js';
 import { type KeyStore, openKeys } from '../src/store/keys.js';
 
+export const natsIsThere = natsServerPath() !== undefined;
+export const test = skipUnless(natsIsThere, NATS_MISSING);
 export const IDENTITY_KEY = 'identity-key-of-the-tests-0123456789';
 export const ADMIN_KEY = 'an-admin-key-of-the-tests';
 const logger = createLogger('test', process.env['TEST_LOG_LEVEL'] ?? 'silent');
@@ -16,7 +19,7 @@ export interface Fleet {
   url: string;
   gateway: App;
   service: App;
-  nats: TestNats;
+  nats: NatsTestServer;
   keys: KeyStore;
   bus: Bus;
   call(path: string, init?: RequestInit & { key?: string | null; duplex?: 'half' }): Promise<Response>;
@@ -31,7 +34,7 @@ export interface FleetOptions {
 }
 
 export async function startFleet({ routes, config }: FleetOptions): Promise<Fleet> {
-  const nats = await startNats();
+  const nats = await startNatsServer();
   const service = await createApp({
     name: 'dataset',
     config: { TUNEFLEET_IDENTITY_KEY: IDENTITY_KEY },
@@ -86,7 +89,7 @@ export async function startFleet({ routes, config }: FleetOptions): Promise<Flee
       await service.close();
       keys.close();
       await bus.drain();
-      await nats.end();
+      await nats.close();
     },
   };
 }

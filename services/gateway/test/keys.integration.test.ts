@@ -1,20 +1,21 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import { connect } from '@tunefleet/messaging';
 import { createLogger } from '@tunefleet/service';
 import { postExtraKeys } from '@tunefleet/service/testing';
 import { gatewayApp } from '../src/app.js';
 import { keepBootstrapKey } from '../src/domain/bootstrap.js';
 import { openKeys } from '../src/store/keys.js';
-import { ADMIN_KEY, errorOf, type Fleet, IDENTITY_KEY, json, startFleet, until } from './fleet.js';
+import { ADMIN_KEY, errorOf, type Fleet, IDENTITY_KEY, json, natsIsThere, startFleet, test, until } from './fleet.js';
 
 // Processes start slowly where several suites share a machine.
 jest.setTimeout(60_000);
 
 let fleet: Fleet;
 beforeAll(async () => {
+  if (!natsIsThere) return;
   fleet = await startFleet({ routes: (service) => service.get('/v1/files', async (request) => request.identity) });
 });
-afterAll(() => fleet.end());
+afterAll(() => fleet?.end());
 
 const whoami = async (key: string | null, headers: Record<string, string> = {}) => {
   const response = await fleet.call('/v1/files', { key, headers });

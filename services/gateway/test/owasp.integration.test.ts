@@ -2,9 +2,9 @@
 
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import { Type } from 'typebox';
-import { ADMIN_KEY, errorOf, type Fleet, json, startFleet } from './fleet.js';
+import { ADMIN_KEY, errorOf, type Fleet, json, natsIsThere, startFleet, test } from './fleet.js';
 
 // Processes start slowly where several suites share a machine.
 jest.setTimeout(60_000);
@@ -13,6 +13,7 @@ let fleet: Fleet;
 const files = new Map([['file-acme', 'acme']]);
 let calls = 0;
 beforeAll(async () => {
+  if (!natsIsThere) return;
   fleet = await startFleet({
     routes: (service) => {
       service.get('/v1/files/:id', async (request) => {
@@ -25,7 +26,7 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => fleet.end());
+afterAll(() => fleet?.end());
 
 const codeOf = async (response: Response) => [response.status, response.ok ? null : (await errorOf(response)).code];
 

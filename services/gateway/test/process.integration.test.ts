@@ -1,23 +1,24 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { startNats, type TestNats } from '../../../libs/messaging/test/nats-server.js';
-import { IDENTITY_KEY } from './fleet.js';
+import { afterAll, beforeAll, expect, jest } from '@jest/globals';
+import { type NatsTestServer, startNatsServer } from '../../../tools/jest/servers.js';
+import { IDENTITY_KEY, natsIsThere, test } from './fleet.js';
 
 // Processes start slowly where several suites share a machine.
 jest.setTimeout(60_000);
 
 const server = fileURLToPath(new URL('../dist/server.js', import.meta.url));
 const away = 'http://127.0.0.1:9';
-let nats: TestNats;
+let nats: NatsTestServer;
 const children: ChildProcess[] = [];
 beforeAll(async () => {
-  nats = await startNats();
+  if (!natsIsThere) return;
+  nats = await startNatsServer();
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  await nats.end();
+  await nats?.close();
 });
 
 async function start(extra: Record<string, string> = {}): Promise<{ child: ChildProcess; url: string }> {
@@ -52,7 +53,7 @@ test('keys live on over kill -9; readiness follows NATS; SIGTERM exits 0', async
   const second = await start();
   expect(await status(`${second.url}/v1/api_keys`, 'the first admin key')).toBe(200);
   expect(await status(`${second.url}/health/ready`)).toBe(200);
-  await nats.stop('SIGKILL');
+  await nats.kill();
   let ready = 200;
   for (let tries = 0; ready === 200 && tries < 2000; tries++) ready = await status(`${second.url}/health/ready`);
   expect(ready).toBe(503);

@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest } from '@jest/globals';
 import OpenAI from 'openai';
 import { Type } from 'typebox';
-import { ADMIN_KEY, errorOf, type Fleet, json, startFleet } from './fleet.js';
+import { ADMIN_KEY, errorOf, type Fleet, json, natsIsThere, startFleet, test } from './fleet.js';
 
 // Processes start slowly where several suites share a machine.
 jest.setTimeout(60_000);
 
 let fleet: Fleet;
 beforeAll(async () => {
+  if (!natsIsThere) return;
   fleet = await startFleet({
     routes: (service) => {
       service.get('/v1/files', { schema: { summary: 'List files', response: { 200: Type.Object({}) } } }, async () => ({}));
@@ -20,7 +21,7 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => fleet.end());
+afterAll(() => fleet?.end());
 
 describe('areas that are not built are refused by name', () => {
   test.each([
