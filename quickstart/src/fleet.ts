@@ -26,10 +26,13 @@ async function freePort(): Promise<number> {
 
 /** The whole fleet on a free port with a fresh data folder that is removed by `stop`. What `npm start` does, as a child of this process. */
 export async function startFleet(): Promise<Fleet> {
+  // a key of the user's own would not be printed
+  const { TUNEFLEET_API_KEY: _key, ...inherited } = process.env;
   const folder = await mkdtemp(join(tmpdir(), 'tunefleet-quickstart-'));
   const child = spawn(process.execPath, [LAUNCHER], {
-    env: { ...process.env, TUNEFLEET_DATA: folder, TUNEFLEET_PORT: String(await freePort()) },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...inherited, TUNEFLEET_DATA: folder, TUNEFLEET_PORT: String(await freePort()) },
+    // the channel is the life line: the fleet ends with this process, however it ends
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const exited = once(child, 'exit');
   const stop = async (): Promise<void> => {
