@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const LAUNCHER = fileURLToPath(new URL('../../deploy/local/dist/main.js', import.meta.url));
@@ -40,7 +41,7 @@ export async function startFleet(): Promise<Fleet> {
     await exited;
     await rm(folder, { recursive: true, force: true });
   };
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: child.stdout as Readable })) {
     const ready = /^tunefleet ready url=(\S+) key=(\S+)$/.exec(line);
     if (ready?.[1] && ready[2]) return { url: ready[1], key: ready[2], stop };
   }
