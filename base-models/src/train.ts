@@ -13,7 +13,7 @@ import { readSources, type SourceTexts } from './corpus/sources.js';
 import { lossCsv, lossSvg } from './curve.js';
 import { initialWeights } from './model/initial-weights.js';
 import { CONFIG, MAX_TOKENS, SEED, TRAINING, VOCABULARY_SIZE } from './recipe.js';
-import { SPECIAL_TOKENS, tokenizerConfigJson, tokenizerJson } from './tokenizer/files.js';
+import { generationConfigJson, SPECIAL_TOKENS, tokenizerConfigJson, tokenizerJson } from './tokenizer/files.js';
 import { trainBpe } from './tokenizer/train-bpe.js';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -80,6 +80,7 @@ async function main(): Promise<void> {
     const result = join(work, 'run', 'result');
     await mkdir(target, { recursive: true });
     await cp(result, target, { recursive: true });
+    await writeFile(join(target, 'generation_config.json'), generationConfigJson(CONFIG));
     await writeFile(join(target, 'loss.csv'), lossCsv(rows));
     await writeFile(join(target, 'loss.svg'), lossSvg(rows));
     const { weights } = await openLlamaFolder(target);

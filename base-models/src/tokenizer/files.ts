@@ -1,3 +1,4 @@
+import type { LlamaConfig } from '@tunefleet/model-formats';
 import { PIECE_PATTERN } from './pieces.js';
 import type { Vocabulary } from './train-bpe.js';
 
@@ -66,3 +67,7 @@ export function tokenizerConfigJson(maxPositions: number): string {
   };
   return `${JSON.stringify(json, null, 2)}\n`;
 }
+
+/** Greedy unless asked otherwise, until the end of the turn or of the text. */
+export const generationConfigJson = ({ eosTokenIds, padTokenId }: LlamaConfig): string =>
+  `${JSON.stringify({ eos_token_id: eosTokenIds, pad_token_id: padTokenId, do_sample: false }, null, 2)}\n`;
