@@ -161,6 +161,15 @@ test('kill -9 of trainer and pod together', async () => {
   await expectSame(id);
 }, 90_000);
 
+test('kill -9 of nats-server: the training goes on, what it tells arrives afterwards', async () => {
+  const id = await create();
+  await reachedStep(id, 60);
+  await fleet.nats.kill();
+  await sleep(1000);
+  await fleet.nats.start();
+  await expectSame(id);
+}, 90_000);
+
 test('cancel stops compute within two seconds', async () => {
   const id = await create();
   await reachedStep(id, 20);

@@ -97,6 +97,9 @@ export function publisher(options: {
       newest = step;
       const holding = hold(from, step).catch((error: unknown) => {
         bus.logger.info({ err: error, job: claim.job, step }, 'a snapshot was pruned before it could be held; a newer one follows');
+        // The same step may be told of again: a pause writes its snapshot anew.
+        if (newest === step) newest = step - 1;
+        taken = Number.NEGATIVE_INFINITY;
         return null;
       });
       enqueue(async () => {
