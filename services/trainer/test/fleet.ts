@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IDENTITY_HEADER, type ResolvedModel, signIdentity } from '@tunefleet/contracts';
+import { natsConfig } from '../../../deploy/local/src/nats-config.js';
 import { type NatsTestServer, startNatsServer } from '../../../tools/jest/nats-server.js';
 import { freePort } from '../../../tools/jest/server-process.js';
 import { type DatasetStandIn, startDataset } from './dataset-stand-in.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const KEY = 'k'.repeat(32);
+
+/** Each service is a user of NATS with the permissions of a real fleet. */
+const PASSWORDS = new Map(['trainer', 'trainer-pod', 'model-registry', 'dataset'].map((user) => [user, '"secret"']));
 
 export type ServiceName = 'trainer' | 'trainer-pod' | 'model-registry' | 'dataset';
 
@@ -29,7 +33,7 @@ export class Fleet {
     mkdirSync(fleet.runFolder);
     mkdirSync(join(fleet.folder, 'tmp'));
     cpSync(base ?? join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(fleet.folder, 'bases/tiny'), { recursive: true });
-    fleet.nats = await startNatsServer();
+    fleet.nats = await startNatsServer(({ port, store }) => natsConfig(`127.0.0.1:${port}`, store, PASSWORDS));
     const services: ServiceName[] = ['model-registry', 'trainer', 'trainer-pod'];
     if (base) services.push('dataset');
     else fleet.dataset = await startDataset(fleet.nats.url, join(fleet.folder, 'objects'), KEY);
@@ -49,6 +53,7 @@ export class Fleet {
         PORT: String(port),
         LOG_LEVEL: 'debug',
         NATS_URL: this.nats.url,
+        NATS_CREDS: `${name}:secret`,
         TUNEFLEET_IDENTITY_KEY: KEY,
         ...(name === 'trainer-pod'
           ? {
