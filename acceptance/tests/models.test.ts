@@ -80,21 +80,21 @@ describe('answers', () => {
   });
 
   test('completions, whole and streamed, with a stop string', async () => {
-    const whole = await client.completions.create({ model: 'tunefleet-base', prompt: 'The first', temperature: 0, max_tokens: 24 });
-    expect(whole.object).toBe('text_completion');
-    const text = whole.choices[0]?.text ?? '';
+    const ask = { model: 'tunefleet-base', prompt: 'How do I', temperature: 1, max_tokens: 24 };
+    // a seed whose text is long enough to be stopped in the middle
+    let seed = 0;
+    let text = '';
+    for (; text.length < 12 && seed < 50; seed++) {
+      const whole = await client.completions.create({ ...ask, seed });
+      expect(whole.object).toBe('text_completion');
+      text = whole.choices[0]?.text ?? '';
+    }
+    const drawn = { ...ask, seed: seed - 1 };
     const stop = text.slice(6, 9);
-    const stopped = await client.completions.create({ model: 'tunefleet-base', prompt: 'The first', temperature: 0, max_tokens: 24, stop });
+    const stopped = await client.completions.create({ ...drawn, stop });
     expect(stopped.choices[0]).toMatchObject({ text: text.slice(0, text.indexOf(stop)), finish_reason: 'stop' });
     let streamed = '';
-    for await (const chunk of await client.completions.create({
-      model: 'tunefleet-base',
-      prompt: 'The first',
-      temperature: 0,
-      max_tokens: 24,
-      stream: true,
-    }))
-      streamed += chunk.choices[0]?.text ?? '';
+    for await (const chunk of await client.completions.create({ ...drawn, stream: true })) streamed += chunk.choices[0]?.text ?? '';
     expect(streamed).toBe(text);
   });
 
