@@ -53,8 +53,16 @@ export default {
     {
       ...common,
       ...harness,
-      roots: ['<rootDir>/acceptance'],
+      roots: ['<rootDir>/acceptance/tests'],
       displayName: 'acceptance',
+      testMatch: ['**/*.test.ts'],
+      testEnvironmentOptions: { milliseconds: 180_000 },
+    },
+    {
+      // Each file starts a fleet of its own and kills it, part by part.
+      ...common,
+      roots: ['<rootDir>/acceptance/kill'],
+      displayName: 'kill',
       testMatch: ['**/*.test.ts'],
       testEnvironmentOptions: { milliseconds: 180_000 },
     },

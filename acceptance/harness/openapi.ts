@@ -25,7 +25,9 @@ const DEVIATIONS = join(import.meta.dirname, '..', 'openapi-deviations.json');
 function modernize(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(modernize);
   if (node === null || typeof node !== 'object') return node;
-  const { nullable, discriminator: _discriminator, ...rest } = node as Json;
+  const { nullable, discriminator: _discriminator, oneOf, ...rest } = node as Json;
+  // branches of its oneOf overlap (a message with `type` is an EasyInputMessage and an EvalItem): one of them must hold
+  if (oneOf !== undefined) rest['anyOf'] = oneOf;
   const out: Json = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, modernize(value)]));
   for (const [word, bound] of [
     ['exclusiveMinimum', 'minimum'],

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const LAUNCHER = fileURLToPath(new URL('../../deploy/local/dist/main.js', import.meta.url));
@@ -26,10 +27,13 @@ async function freePort(): Promise<number> {
 
 /** The whole fleet on a free port with a fresh data folder that is removed by `stop`. What `npm start` does, as a child of this process. */
 export async function startFleet(): Promise<Fleet> {
+  // a key of the user's own would not be printed
+  const { TUNEFLEET_API_KEY: _key, ...inherited } = process.env;
   const folder = await mkdtemp(join(tmpdir(), 'tunefleet-quickstart-'));
   const child = spawn(process.execPath, [LAUNCHER], {
-    env: { ...process.env, TUNEFLEET_DATA: folder, TUNEFLEET_PORT: String(await freePort()) },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...inherited, TUNEFLEET_DATA: folder, TUNEFLEET_PORT: String(await freePort()) },
+    // the channel is the life line: the fleet ends with this process, however it ends
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const exited = once(child, 'exit');
   const stop = async (): Promise<void> => {
@@ -37,7 +41,7 @@ export async function startFleet(): Promise<Fleet> {
     await exited;
     await rm(folder, { recursive: true, force: true });
   };
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: child.stdout as Readable })) {
     const ready = /^tunefleet ready url=(\S+) key=(\S+)$/.exec(line);
     if (ready?.[1] && ready[2]) return { url: ready[1], key: ready[2], stop };
   }

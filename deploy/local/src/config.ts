@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +34,7 @@ const MOST_PODS = 16;
 
 // AWS_* and NATS_*: a shell's own credentials must not decide where the fleet stores things, and a pod gets none at all.
 const NOT_INHERITED =
-  /^(AWS_.*|NATS_.*|npm_.*|NODE_CHANNEL_.*|PORT|HOST|TMPDIR|TUNEFLEET_(PORT|DATA|PODS|API_KEY|IDENTITY_KEY|OBJECTS|RUN_DIR)(_FILE)?)$/;
+  /^(AWS_.*|NATS_.*|npm_.*|NODE_CHANNEL_.*|PORT|HOST|TMPDIR|TUNEFLEET_(PORT|DATA|PODS|API_KEY|IDENTITY_KEY|OBJECTS|RUN_DIR|INSTANCE)(_FILE)?)$/;
 
 const number = (env: NodeJS.ProcessEnv, name: string, fallback: number, least: number, most: number): number => {
   const text = env[name];
@@ -66,6 +67,12 @@ const natsServer = (env: NodeJS.ProcessEnv): string => {
   );
 };
 
+/** The code's commit, for the lineage of what it trains; `unknown` outside a checkout. */
+const revision = (): string => {
+  const git = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: repository, encoding: 'utf8' });
+  return git.status === 0 ? git.stdout.trim() : 'unknown';
+};
+
 const folders = (env: NodeJS.ProcessEnv): Folders => {
   const wanted = resolve(env['TUNEFLEET_DATA'] || join(repository, '.tunefleet'));
   try {
@@ -90,6 +97,7 @@ const folders = (env: NodeJS.ProcessEnv): Folders => {
 export const readConfig = (env: NodeJS.ProcessEnv): Config => {
   const inherited: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) if (value !== undefined && !NOT_INHERITED.test(name)) inherited[name] = value;
+  if (!inherited['TUNEFLEET_REVISION']) inherited['TUNEFLEET_REVISION'] = revision();
   return {
     port: number(env, 'TUNEFLEET_PORT', 8080, 0, 65_535),
     pods: number(env, 'TUNEFLEET_PODS', 1, 1, MOST_PODS),

@@ -71,7 +71,7 @@ const startFleet = async (config: Config, services: readonly Service[], note: No
   const { folders } = config;
   const ports = await choosePorts(config, services);
   const users = services.map(({ name }) => name);
-  const secrets = readSecrets(folders, users);
+  const secrets = readSecrets(folders.secrets, users);
   const key = adminKey(folders, config.apiKey);
   const passwords = new Map([...secrets.passwords].map(([user, password]) => [user, JSON.stringify(password)]));
   writeSecret(join(folders.nats, 'nats.conf'), natsConfig(`127.0.0.1:${ports.nats}`, join(folders.nats, 'store'), passwords));

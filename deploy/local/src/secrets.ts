@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Folders } from './config.js';
 
 /** Writes a file that only its owner can read, whole or not at all. */
 export const writeSecret = (path: string, text: string): void => {
@@ -9,7 +8,8 @@ export const writeSecret = (path: string, text: string): void => {
   renameSync(`${path}.new`, path);
 };
 
-const once = (path: string, make: () => string): string => {
+/** What the file holds; where there is none it is made first. */
+export const once = (path: string, make: () => string): string => {
   if (!existsSync(path)) writeSecret(path, make());
   return readFileSync(path, 'utf8');
 };
@@ -23,8 +23,8 @@ export interface Secrets {
 }
 
 /** Makes what is missing, once: the identity key (256 bits) and a NATS password a user (192 bits). */
-export const readSecrets = (folders: Folders, users: readonly string[]): Secrets => {
-  const file = (name: string): string => join(folders.secrets, name);
+export const readSecrets = (folder: string, users: readonly string[]): Secrets => {
+  const file = (name: string): string => join(folder, name);
   const identityKeyFile = file('identity-key');
   once(identityKeyFile, () => randomBytes(32).toString('hex'));
   const passwords = new Map<string, string>();

@@ -15,6 +15,8 @@ test('a signed identity is accepted for 60 s and by the same key alone', () => {
 });
 
 test('ids are 24 characters after their prefix; derived ones repeat', () => {
+  const ids = Array.from({ length: 100 }, () => mintId('job'));
+  expect(ids.toSorted()).toEqual(ids);
   expect(mintId('job')).toMatch(/^ftjob-[0-9A-Za-z]{24}$/);
   expect(deriveId('event', 'a', 'b')).toBe(deriveId('event', 'a', 'b'));
   expect(deriveId('event', 'a', 'b')).not.toBe(deriveId('event', 'ab', ''));

@@ -108,7 +108,13 @@ export class HeldWork implements WorkContext {
     method: M,
     body: JobsRequest<M>,
   ): Promise<void> {
-    await retrying(() => ask(this.bus, this.owner, method, body), this.signal);
+    try {
+      await retrying(() => ask(this.bus, this.owner, method, body), this.signal);
+    } catch (error) {
+      // The owner's word that this attempt does not hold the work: as good as the answer `stop`.
+      if (error instanceof ApiError && (error.code === 'invalid_state' || error.code === 'not_found')) this.stop();
+      throw error;
+    }
   }
 
   /** One heartbeat at a time. No answer is no loss: only `stop` ends the work. */

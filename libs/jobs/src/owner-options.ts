@@ -2,7 +2,7 @@ import type { Records, Stored } from '@tunefleet/records';
 import type { Place, Waiting } from './admission.js';
 import type { EventTexts, WorkRecord } from './life.js';
 import type { WorkService } from './protocol.js';
-import type { WorkError, WorkState } from './state.js';
+import type { WorkError } from './state.js';
 
 /** What the records' `project` must keep of each: `{id, project, work: summarize(record.work), ...}`. */
 export type WorkEntry = Waiting;
@@ -60,5 +60,3 @@ export interface WorkOwner<R extends WorkRecord> {
   /** Takes up nothing new and waits for what runs in this process. */
   drain(): Promise<void>;
 }
-
-export type { WorkState };

@@ -33,6 +33,7 @@ class NothingToClaim extends Error {}
 export class Owner<R extends WorkRecord, P extends WorkEntry> implements WorkOwner<R> {
   readonly maxAttempts: number;
   private readonly reconciler: Reconciler<R, P>;
+  private claiming: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly bus: Bus,
@@ -109,6 +110,7 @@ export class Owner<R extends WorkRecord, P extends WorkEntry> implements WorkOwn
 
   handlers() {
     return {
+      jobs_begin: (body: JobsRequest<'jobs_begin'>) => this.begin(body),
       jobs_claim: (body: JobsRequest<'jobs_claim'>) => this.claim(body),
       jobs_heartbeat: (body: JobsRequest<'jobs_heartbeat'>) => this.heartbeat(body),
       jobs_progress: (body: JobsRequest<'jobs_progress'>) => this.progress(body),
@@ -174,18 +176,30 @@ export class Owner<R extends WorkRecord, P extends WorkEntry> implements WorkOwn
     this.reconciler.kick(false);
   }
 
-  private async claim({ id, queue, worker }: JobsRequest<'jobs_claim'>): Promise<JobsReply<'jobs_claim'>> {
+  private async begin({ queue, instance, incarnation }: JobsRequest<'jobs_begin'>): Promise<Record<string, never>> {
+    const gone = (worker: string | null) => worker?.startsWith(`${instance}/`) && !worker.startsWith(`${instance}/${incarnation}/`);
+    const error = { code: 'training_failed', message: 'Its worker was restarted.', param: null };
+    const { held, waiting } = this.inQueue(queue);
+    for (const { id } of held)
+      await this.update(id, (current) => {
+        const { work } = current;
+        if (!isHeld(work.state) || work.completing || !gone(work.worker)) return null;
+        return this.lost(current, { step: this.leases.step(id, work.attempt), event: 'lost', error });
+      });
+    // A hint in the hands of the dead would come back much later: it is published anew.
+    for (const { id } of waiting) await this.queue.remove(queue, id);
+    this.reconciler.kick(false);
+    return {};
+  }
+
+  private async claim(body: JobsRequest<'jobs_claim'>): Promise<JobsReply<'jobs_claim'>> {
+    const { id } = body;
+    // One after the other, so that two claims do not both take the last slot.
+    const taking = this.claiming.then(() => this.take(body));
+    this.claiming = taking.catch(() => undefined);
     let record: R;
     try {
-      record = await this.update(id, (current) => {
-        const { work } = current;
-        // Asked again by the same worker that got no answer: the same attempt again.
-        if (isHeld(work.state) && work.worker === worker && !work.completing) return null;
-        if (work.state !== 'queued' || work.queue !== queue) throw new NothingToClaim();
-        const first = work.started_at === null;
-        const changes = { attempt: work.attempt + 1, worker, started_at: work.started_at ?? seconds() };
-        return moved(current, 'claim', this.options.texts, { changes, ...(first ? { event: 'started' } : {}) });
-      });
+      record = await taking;
     } catch (error) {
       if (error instanceof NothingToClaim || (error instanceof ApiError && error.code === 'not_found')) return { claim: null };
       throw error;
@@ -200,6 +214,20 @@ export class Owner<R extends WorkRecord, P extends WorkEntry> implements WorkOwn
       await this.update(id, (current) => (isHolder(current, attempt) ? this.failed(current, permanent) : null));
       return { claim: null };
     }
+  }
+
+  private take({ id, queue, worker }: JobsRequest<'jobs_claim'>): Promise<R> {
+    return this.update(id, (current) => {
+      const { work } = current;
+      // Asked again by the same worker that got no answer: the same attempt again.
+      if (isHeld(work.state) && work.worker === worker && !work.completing) return null;
+      // A hint may be in a worker's hands already when it is taken back for work that goes first: the slots decide here.
+      const full = this.inQueue(queue).held.length >= this.slots(queue);
+      if (work.state !== 'queued' || work.queue !== queue || full) throw new NothingToClaim();
+      const first = work.started_at === null;
+      const changes = { attempt: work.attempt + 1, worker, started_at: work.started_at ?? seconds() };
+      return moved(current, 'claim', this.options.texts, { changes, ...(first ? { event: 'started' } : {}) });
+    });
   }
 
   private async heartbeat({ id, attempt, step }: JobsRequest<'jobs_heartbeat'>): Promise<JobsReply<'jobs_heartbeat'>> {

@@ -7,7 +7,7 @@ import { natsConfig } from '../../../deploy/local/src/nats-config.js';
 import { NATS_MISSING, type NatsTestServer, natsServerPath, startNatsServer } from '../../../tools/jest/servers.js';
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { type Outcome, startWorker, type WorkContext } from '../src/index.js';
-import { rig as openRig, type Rig, until } from './fixture.js';
+import { rig as openRig, quiet, type Rig, until } from './fixture.js';
 
 const present = natsServerPath() !== undefined;
 const test = skipUnless(present, NATS_MISSING);
@@ -160,6 +160,28 @@ test('a worker that falls silent loses the work; its late words are refused; the
   expect(names(job)).toEqual(['created', 'started', 'lost', 'succeeded']);
 });
 
+test('what a killed worker held goes on as soon as its successor of the same instance begins; others keep theirs', async () => {
+  const on = await rig({ leaseMs: 60_000, slots: { one: 2 }, queues: ['one'] });
+  const start = async (instance: string, run: (claim: { attempt: number }, context: WorkContext) => Promise<Outcome>) => {
+    const bus = await connect({ url: nats.url, name: 'worker', logger: quiet, instance });
+    return { bus, worker: startWorker(bus, { owner: 'trainer', queue: 'one', run }) };
+  };
+  const other = await start('pod-2', (_claim, context) => ended(context));
+  await on.submit('job-other');
+  await inState(on, 'job-other', 'running');
+  await on.submit('job-killed');
+  const claim = { queue: 'one', id: 'job-killed', worker: 'pod-1/earlier/1' };
+  await until(() => on.owner.place('job-killed')?.reason === 'worker');
+  expect(await on.bus.request('trainer.jobs_claim', claim)).toMatchObject({ claim: { attempt: 1 } });
+  const next = await start('pod-1', async ({ attempt }) => ({ type: 'completed', result: `attempt ${attempt}` }));
+  const done = await inState(on, 'job-killed', 'succeeded');
+  expect(done.result).toBe('attempt 2');
+  expect(names(done)).toEqual(['created', 'started', 'lost', 'succeeded']);
+  expect((await on.state('job-other')).work).toMatchObject({ state: 'running', attempt: 1 });
+  await Promise.all([other.worker.drain(), next.worker.drain()]);
+  await Promise.all([other.bus.drain(), next.bus.drain()]);
+});
+
 test('failures: permanent at once; retried until attempts are used up; a thrown error is retried', async () => {
   const on = await rig({ maxAttempts: 3 });
   const tries: Record<string, number> = {};
@@ -208,6 +230,7 @@ test('slots, priority, fair share and place', async () => {
   const places = ['urgent', 'b1', 'a1', 'b2', 'a2', 'a3', 'a4'];
   expect(places.map((id) => on.owner.place(id)?.place)).toEqual([1, 2, 3, 4, 5, 6, 7]);
   expect(places.map((id) => on.owner.place(id)?.reason)).toEqual(['worker', 'worker', ...Array.from({ length: 5 }, () => 'slots')]);
+  await sleep(300); // hints published for the first comers are taken back for those that go first
   const order: string[] = [];
   let most = 0;
   let active = 0;

@@ -14,13 +14,13 @@ export interface BaseWeights {
 }
 
 /**
- * Opens a Hugging Face folder. The file lies in a temporary folder under TMPDIR until `release`.
+ * Opens a Hugging Face folder. The file lies in a folder of its own under `scratch` until `release`; a process that is killed leaves it there.
  * Errors: those of model-formats.
  */
-export async function openBaseWeights(folder: string): Promise<BaseWeights> {
+export async function openBaseWeights(folder: string, scratch = process.env['TMPDIR'] ?? tmpdir()): Promise<BaseWeights> {
   const { config, weights } = await openLlamaFolder(folder);
   const shapes = llamaTensorShapes(config);
-  const home = await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-base-'));
+  const home = await mkdtemp(join(scratch, 'tunefleet-base-'));
   const release = (): Promise<void> => rm(home, { recursive: true, force: true });
   try {
     const tensors: [string, Float32Array][] = [];

@@ -182,6 +182,7 @@ export function conformance(test: typeof Test | typeof Test.skip, store: () => O
     expect(await store().head('p1/hangup')).toBeNull();
     expect(await residue()).toEqual([]);
     server.close();
+    server.closeAllConnections();
   });
 
   test('signed URLs: one method, one object, until they expire', async () => {

@@ -23,6 +23,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   server.close();
+  server.closeAllConnections();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -103,5 +103,11 @@ describe('S3', () => {
 async function proxy(handler: RequestListener): Promise<{ url: string; close: () => void }> {
   const http = createServer(handler);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, close: () => void http.close() };
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    close: () => {
+      http.close();
+      http.closeAllConnections();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { dataOrder } from '../src/loop/order.js';
+import { dataOrder, packedByTokens } from '../src/loop/order.js';
+import { addInto } from '../src/optimizers/accumulation.js';
 import { initAdamW, updateAdamW } from '../src/optimizers/adamw.js';
 import { clipFactor, globalNorm } from '../src/optimizers/clipping.js';
 import { schedule } from '../src/schedules/schedule.js';
@@ -27,6 +28,15 @@ test('the order depends on the seed and not on which step is asked first', () =>
   expect(dataOrder({ ...order, max_steps: 4 }).totalSteps).toBe(4);
 });
 
+test('validation rows are packed by tokens, in order, each once', () => {
+  const lengths = [3, 4, 9, 2, 5, 1, 12, 1];
+  const source = {
+    count: lengths.length,
+    get: (row: number) => ({ ids: new Int32Array(lengths[row]!), weights: new Float32Array(lengths[row]!) }),
+  };
+  expect(packedByTokens(source, 8)).toEqual([[0, 1], [2], [3, 4, 5], [6], [7]]);
+});
+
 // Values of transformers' get_scheduler for 10 steps, 2 of them warm-up.
 test.each([
   ['constant', [0, 0.5, 1, 1, 1, 1, 1, 1, 1, 1]],
@@ -42,6 +52,13 @@ test('clipping scales to the norm, and leaves what is below it', () => {
   expect(clipFactor(5, 1)).toBeCloseTo(0.2, 6);
   expect(clipFactor(0.5, 1)).toBe(1);
   expect(clipFactor(0, 1)).toBe(1);
+});
+
+test.each([1, 5, 16_384, 40_003])('gradients of %i elements are summed as float32', (n) => {
+  const [a, b] = [1, 2].map((seed) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * seed) * 1e3)) as [Float32Array, Float32Array];
+  const wanted = a.map((x, i) => x + b[i]!);
+  addInto(a, b);
+  expect(a).toEqual(wanted);
 });
 
 test('AdamW: 5 steps of odd lengths over several chunks follow the formula in float64', () => {

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { type ObjectStore, openObjectStore } from '@tunefleet/object-store';
@@ -418,5 +420,37 @@ describe.each(['folder', 'S3'] as const)('files on %s', (kind) => {
     expect(await stored('default/')).toEqual(before);
     if (kind === 'folder') expect((await filesBelow(join(folder, 'objects', '.tmp'))).length).toBe(0);
     expect(Array.isArray((await client.files.list()).data)).toBe(true);
+  }, 30_000);
+
+  test('over 512 MB: 413 with its code, nothing left; memory stays bounded', async () => {
+    const before = await stored('default/');
+    async function* body(): AsyncGenerator<Buffer> {
+      yield Buffer.from('--b\r\nContent-Disposition: form-data; name="file"; filename="big"\r\n\r\n');
+      for (let i = 0; i < 514; i += 1) yield Buffer.alloc(MIB, 65);
+      yield Buffer.from('\r\n--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--b--\r\n');
+    }
+    const headers = { ...identity(), 'content-type': 'multipart/form-data; boundary=b' };
+    const init = { method: 'POST', headers, body: Readable.toWeb(Readable.from(body())) as ReadableStream, duplex: 'half' as const };
+    const response = await fetch(`${service.url}/v1/files`, init);
+    expect(response.status).toBe(413);
+    expect(await response.json()).toMatchObject({ error: { code: 'file_too_large', param: 'file' } });
+    expect(await stored('default/')).toEqual(before);
+    expect(Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${service.pid}/status`, 'utf8'))?.[1])).toBeLessThan(450 * 1024); // KiB
+  }, 120_000);
+
+  test('more than 16 uploads at a time are 429 until some end', async () => {
+    const open = Array.from({ length: 16 }, () => {
+      const one = request(`${service.url}/v1/files`, {
+        method: 'POST',
+        headers: { ...identity(), 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1000 },
+      });
+      one.on('error', () => {});
+      one.write('--b\r\n');
+      return one;
+    });
+    await sleep(300);
+    await expect(upload('x', 'user_data')).rejects.toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
+    for (const one of open) one.destroy();
+    await until(async () => upload('x', 'user_data'));
   }, 30_000);
 });

@@ -22,7 +22,7 @@ export class ServiceProcess {
 
   async start(): Promise<void> {
     const child = fork(join(repository, 'services', this.name, 'dist', 'server.js'), {
-      env: { ...process.env, NODE_OPTIONS: '', TUNEFLEET_IDENTITY_KEY: IDENTITY_KEY, LOG_LEVEL: 'info', PORT: '0', ...this.env },
+      env: { ...process.env, NODE_OPTIONS: '', TUNEFLEET_IDENTITY_KEY: IDENTITY_KEY, LOG_LEVEL: 'warn', PORT: '0', ...this.env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.child = child;

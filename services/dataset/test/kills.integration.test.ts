@@ -27,7 +27,6 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  if (process.env['SHOW_LOG']) process.stderr.write(service.output);
   await service?.end('SIGKILL');
   await nats?.close();
   if (folder) await removeFolder(folder);

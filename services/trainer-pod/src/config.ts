@@ -11,6 +11,10 @@ export const Config = Type.Object({
   TUNEFLEET_RUN_DIR: Type.Optional(Type.String({ minLength: 1 })),
   /** Threads of the engine; default: the CPUs there are. Part of the engine's identity: another number may give other bytes. */
   TUNEFLEET_ENGINE_THREADS: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 })),
+  /** Milliseconds between heartbeats: well below the trainer's TUNEFLEET_LEASE_MS. */
+  TUNEFLEET_HEARTBEAT_MS: Type.Integer({ minimum: 100, default: 5000 }),
+  /** Snapshots are uploaded this far apart (milliseconds) at least: what a lost pod costs at most, beside its last step. */
+  TUNEFLEET_SNAPSHOT_UPLOAD_MS: Type.Integer({ minimum: 0, default: 5000 }),
   /** Inputs of earlier jobs kept below TMPDIR. */
   TUNEFLEET_POD_CACHE_BYTES: Type.Integer({ minimum: 0, default: 4 * 1024 ** 3 }),
   /** Memory that this pod may use, where no cgroup says so. */

@@ -19,6 +19,8 @@ export interface PodParts {
   runFolder: string | undefined;
   /** Threads of the engine; part of its identity. */
   threads: number;
+  /** Snapshots are uploaded this far apart (ms) at least. */
+  uploadMs: number;
   /** Revision of the code, for the lineage. */
   code: string;
   /** Bytes of inputs kept for the next job. */
@@ -40,10 +42,22 @@ export async function runJob(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   try {
+    bus.logger.info({ job: claim.id, attempt, from: spec.snapshot_step }, 'an attempt begins');
     await placeInputs(parts, spec, folder, signal);
+    bus.logger.info({ job: claim.id, attempt }, 'its inputs are here');
     const origin: Origin = { engine: null, exact: spec.exact, code: parts.code };
     const metrics = new MetricsSent(context);
-    const published = publisher({ bus, claim: spec, attempt, folder, origin, signal, metricsStored: () => metrics.stored() });
+    const published = publisher({
+      bus,
+      claim: spec,
+      attempt,
+      folder,
+      origin,
+      signal,
+      metricsStored: () => metrics.stored(),
+      uploadMs: parts.uploadMs,
+      urgent: () => context.wish() !== 'continue',
+    });
     return await superviseTraining({ parts, job: claim.id, folder, origin, metrics, published, context });
   } finally {
     await rm(folder, { recursive: true, force: true });

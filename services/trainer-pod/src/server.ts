@@ -7,16 +7,25 @@ import { Config, workQueue } from './config.js';
 import { openCache } from './inputs/cache.js';
 import { openWorkFolder, removeWorkFolder } from './inputs/work-folder.js';
 import { engineThreads, type PodParts, runJob } from './run-job.js';
+import { removeStalePidFiles } from './supervision/pid-file.js';
 import { exitCodeOf } from './supervision/supervise.js';
 
 const config = readConfig(Config);
 const logger = createLogger('trainer-pod', config.LOG_LEVEL);
-const bus = await connect({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'trainer-pod', logger });
+const bus = await connect({
+  url: config.NATS_URL,
+  creds: config.NATS_CREDS,
+  name: 'trainer-pod',
+  logger,
+  instance: config.TUNEFLEET_INSTANCE,
+});
 const workFolder = await openWorkFolder();
+await removeStalePidFiles(config.TUNEFLEET_RUN_DIR);
 const parts: PodParts = {
   bus,
   workFolder,
   cache: openCache(join(workFolder, 'cache')),
+  uploadMs: config.TUNEFLEET_SNAPSHOT_UPLOAD_MS,
   cacheBytes: config.TUNEFLEET_POD_CACHE_BYTES,
   runFolder: config.TUNEFLEET_RUN_DIR,
   threads: engineThreads(config.TUNEFLEET_ENGINE_THREADS),
@@ -25,6 +34,7 @@ const parts: PodParts = {
 const worker = startWorker(bus, {
   owner: 'trainer',
   queue: workQueue(config.TUNEFLEET_TRAIN_QUEUE),
+  heartbeatMs: config.TUNEFLEET_HEARTBEAT_MS,
   run: (claim, context) => runJob(parts, { ...claim, spec: claim.spec as TrainingClaim }, context),
   ...(config.TUNEFLEET_JOB_ID === undefined ? {} : { only: config.TUNEFLEET_JOB_ID }),
 });

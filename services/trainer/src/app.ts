@@ -1,6 +1,6 @@
 import type { ObjectStore } from '@tunefleet/object-store';
 import { type App, createApp, type Logger, signedObjects } from '@tunefleet/service';
-import type { Config } from './config.js';
+import { type Config, queuesOf } from './config.js';
 import type { Trainer } from './domain/parts.js';
 import { createJobRoute } from './routes/create-job.js';
 import { getJobRoute } from './routes/get-job.js';
@@ -11,7 +11,7 @@ import { listJobsRoute } from './routes/list-jobs.js';
 import { moveJobRoutes } from './routes/move-job.js';
 
 export interface AppParts {
-  config: Pick<Config, 'TUNEFLEET_IDENTITY_KEY'>;
+  config: Pick<Config, 'TUNEFLEET_IDENTITY_KEY' | 'TUNEFLEET_TRAIN_QUEUES'>;
   logger: Logger;
   store: ObjectStore;
   trainer: Trainer;
@@ -27,7 +27,7 @@ export async function trainerApp({ config, logger, store, trainer, checkResponse
     objects: () => store.ready(),
   };
   const app = await createApp({ name: 'trainer', title: 'Tunefleet trainer', config, logger, checks, checkResponses });
-  createJobRoute(app, trainer);
+  createJobRoute(app, trainer, queuesOf(config));
   listJobsRoute(app, trainer);
   getJobRoute(app, trainer);
   moveJobRoutes(app, trainer);

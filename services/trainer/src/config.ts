@@ -8,7 +8,7 @@ export const Config = Type.Object({
   /** Queues a job may name (`tunefleet.queue`), each with its slots: jobs offered to pods or running at once. As many as there are pods. */
   TUNEFLEET_TRAIN_QUEUES: Type.String({ default: 'default:1', pattern: '^[a-z0-9][a-z0-9-]*:[0-9]+(,[a-z0-9][a-z0-9-]*:[0-9]+)*$' }),
   /** Milliseconds without a heartbeat until a pod counts as lost. */
-  TUNEFLEET_LEASE_MS: Type.Integer({ minimum: 1000, default: 15_000 }),
+  TUNEFLEET_LEASE_MS: Type.Integer({ minimum: 2000, default: 15_000 }),
 });
 export type Config = Static<typeof Config>;
 

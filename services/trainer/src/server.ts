@@ -8,7 +8,7 @@ import { openTrainer } from './domain/trainer.js';
 const config = readConfig(Config);
 const logger = createLogger('trainer', config.LOG_LEVEL);
 const bus = await connect({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'trainer', logger });
-let url = '';
+let url = `http://${config.HOST}:${config.PORT}`;
 const store = await objectStoreFromConfig(config, config.TUNEFLEET_IDENTITY_KEY, () => url);
 const trainer = await openTrainer({ bus, store, queues: queuesOf(config), leaseMs: config.TUNEFLEET_LEASE_MS });
 const app = await trainerApp({ config, logger, store, trainer });

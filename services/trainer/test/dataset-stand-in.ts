@@ -34,7 +34,7 @@ export function rows(count: number, seed = 1): Example[] {
 
 /** Answers dataset's requests of the trainer with real shards on the folder that all share. */
 export async function startDataset(natsUrl: string, folder: string, signingKey: string): Promise<DatasetStandIn> {
-  const bus = await connect({ url: natsUrl, name: 'dataset', logger: createLogger('dataset', 'silent') });
+  const bus = await connect({ url: natsUrl, creds: 'dataset:secret', name: 'dataset', logger: createLogger('dataset', 'silent') });
   let url = '';
   const store = await openObjectStore({ folder, url: () => url, signingKey });
   const server = createServer((request, response) => void store.handle?.(request, response));

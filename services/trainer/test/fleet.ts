@@ -1,9 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IDENTITY_HEADER, type ResolvedModel, signIdentity } from '@tunefleet/contracts';
+import { natsConfig } from '../../../deploy/local/src/nats-config.js';
 import { type NatsTestServer, startNatsServer } from '../../../tools/jest/nats-server.js';
 import { freePort } from '../../../tools/jest/server-process.js';
 import { type DatasetStandIn, startDataset } from './dataset-stand-in.js';
@@ -11,9 +12,12 @@ import { type DatasetStandIn, startDataset } from './dataset-stand-in.js';
 const ROOT = join(import.meta.dirname, '../../..');
 const KEY = 'k'.repeat(32);
 
-export type ServiceName = 'trainer' | 'trainer-pod' | 'model-registry';
+/** Each service is a user of NATS with the permissions of a real fleet. */
+const PASSWORDS = new Map(['trainer', 'trainer-pod', 'model-registry', 'dataset'].map((user) => [user, '"secret"']));
 
-/** Real processes on a real nats-server and a folder: trainer, pod and model-registry. Dataset is stood in for by this process, with real shards. */
+export type ServiceName = 'trainer' | 'trainer-pod' | 'model-registry' | 'dataset';
+
+/** Real processes on a real nats-server and a folder: trainer, pod, model-registry, and dataset; or in dataset's place this process, with real shards of any shape. */
 export class Fleet {
   readonly children = new Map<ServiceName, ChildProcess>();
   readonly folder = mkdtempSync(join(tmpdir(), 'tunefleet-trainer-'));
@@ -22,17 +26,18 @@ export class Fleet {
   private readonly ports = new Map<string, number>();
   nats!: NatsTestServer;
   dataset!: DatasetStandIn;
-  environment: Record<string, string> = {};
 
-  static async start(environment: Record<string, string> = {}): Promise<Fleet> {
+  /** @param base a Hugging Face folder, registered as `tiny`; with it dataset is the real one */
+  static async start(base?: string): Promise<Fleet> {
     const fleet = new Fleet();
-    fleet.environment = environment;
     mkdirSync(fleet.runFolder);
     mkdirSync(join(fleet.folder, 'tmp'));
-    cpSync(join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(fleet.folder, 'bases/tiny'), { recursive: true });
-    fleet.nats = await startNatsServer();
-    fleet.dataset = await startDataset(fleet.nats.url, join(fleet.folder, 'objects'), KEY);
-    await Promise.all((['model-registry', 'trainer', 'trainer-pod'] as const).map((name) => fleet.run(name)));
+    cpSync(base ?? join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(fleet.folder, 'bases/tiny'), { recursive: true });
+    fleet.nats = await startNatsServer(({ port, store }) => natsConfig(`127.0.0.1:${port}`, store, PASSWORDS));
+    const services: ServiceName[] = ['model-registry', 'trainer', 'trainer-pod'];
+    if (base) services.push('dataset');
+    else fleet.dataset = await startDataset(fleet.nats.url, join(fleet.folder, 'objects'), KEY);
+    await Promise.all(services.map((name) => fleet.run(name)));
     return fleet;
   }
 
@@ -48,13 +53,18 @@ export class Fleet {
         PORT: String(port),
         LOG_LEVEL: 'debug',
         NATS_URL: this.nats.url,
+        NATS_CREDS: `${name}:secret`,
         TUNEFLEET_IDENTITY_KEY: KEY,
         ...(name === 'trainer-pod'
-          ? { TUNEFLEET_RUN_DIR: this.runFolder, TUNEFLEET_ENGINE_THREADS: '1' }
+          ? {
+              TUNEFLEET_RUN_DIR: this.runFolder,
+              TUNEFLEET_ENGINE_THREADS: '1',
+              TUNEFLEET_HEARTBEAT_MS: '500',
+              TUNEFLEET_SNAPSHOT_UPLOAD_MS: '0',
+            }
           : { TUNEFLEET_OBJECTS: join(this.folder, 'objects') }),
         ...(name === 'model-registry' ? { TUNEFLEET_BASE_MODELS: join(this.folder, 'bases') } : {}),
-        ...(name === 'trainer' ? { TUNEFLEET_LEASE_MS: '2000' } : {}),
-        ...this.environment,
+        ...(name === 'trainer' ? { TUNEFLEET_LEASE_MS: '3000' } : {}),
         ...extra,
       },
     });
@@ -82,11 +92,29 @@ export class Fleet {
     return ended;
   }
 
+  /** Keys of stored objects below a prefix, without it. */
+  objects(prefix: string): string[] {
+    const folder = join(this.folder, 'objects', prefix);
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    return entries.map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort();
+  }
+
   /** Pids of training processes, as their files say. */
   trainingPids(): number[] {
     return readdirSync(this.runFolder)
       .filter((file) => file.startsWith('training-') && file.endsWith('.pid'))
       .map((file) => Number(readFileSync(join(this.runFolder, file), 'utf8')));
+  }
+
+  /** Uploads a training file to the real dataset. */
+  async upload(name: string, content: string): Promise<string> {
+    const form = new FormData();
+    form.append('file', new Blob([content]), name);
+    form.append('purpose', 'fine-tune');
+    const identity = signIdentity({ project: 'default', keyId: 'key_test', scope: 'write' }, KEY);
+    const url = `http://127.0.0.1:${this.ports.get('dataset')}/v1/files`;
+    const response = await fetch(url, { method: 'POST', headers: { [IDENTITY_HEADER]: identity }, body: form });
+    return ((await response.json()) as { id: string }).id;
   }
 
   async api<T = Record<string, unknown>>(
@@ -104,6 +132,14 @@ export class Fleet {
     return { status: response.status, body: (await response.json()) as T };
   }
 
+  /** An event stream, whole. */
+  async stream(path: string): Promise<string> {
+    const identity = signIdentity({ project: 'default', keyId: 'key_test', scope: 'read' }, KEY);
+    const url = `http://127.0.0.1:${this.ports.get('trainer')}/v1/fine_tuning${path}`;
+    const response = await fetch(url, { headers: { [IDENTITY_HEADER]: identity, accept: 'text/event-stream' } });
+    return response.text();
+  }
+
   /** What the registry says of a model, asked as dataset would. */
   resolve(model: string): Promise<ResolvedModel> {
     return this.dataset.bus.request('model-registry.resolve_model', { project: 'default', model });
@@ -111,7 +147,7 @@ export class Fleet {
 
   async close(): Promise<void> {
     await Promise.all([...this.children.keys()].map((name) => this.end(name, 'SIGKILL')));
-    await this.dataset.close();
+    await this.dataset?.close();
     await this.nats.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { FineTuningJob, FineTuningJobCheckpoint, FineTuningJobEvent, MetricsRow } from '@tunefleet/contracts';
 import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { rows } from './dataset-stand-in.js';
 import { Fleet } from './fleet.js';
-import { ended, type List } from './wait.js';
+import { ended, type List, until } from './wait.js';
 
 const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
 let fleet: Fleet;
@@ -21,14 +20,13 @@ afterAll(async () => {
 });
 
 test('a job goes through to a version, its result file, checkpoints, metrics and canonical events', async () => {
-  const started = Date.now();
   const created = await fleet.api<FineTuningJob>('POST', '/jobs', {
     model: 'tiny',
     training_file: 'file-train',
     validation_file: 'file-valid',
     suffix: 'first',
     hyperparameters: { n_epochs: 2, batch_size: 4 },
-    tunefleet: { micro_batch_size: 4 },
+    tunefleet: { micro_batch_size: 4, snapshot: { every_steps: 4 } },
     metadata: { team: 'a' },
   });
   expect(created).toMatchObject({
@@ -36,7 +34,6 @@ test('a job goes through to a version, its result file, checkpoints, metrics and
     body: { object: 'fine_tuning.job', status: 'validating_files', error: null, organization_id: 'default' },
   });
   const job = await ended(fleet, created.body.id);
-  console.log('seconds', (Date.now() - started) / 1000);
   expect(job).toMatchObject({
     status: 'succeeded',
     error: null,
@@ -67,5 +64,10 @@ test('a job goes through to a version, its result file, checkpoints, metrics and
     `New fine-tuned model created: ${job.fine_tuned_model}`,
     'Fine tuning job successfully completed',
   ]);
-  await sleep(200);
+  const objects = () =>
+    fleet.objects(`default/jobs/${job.id}`).filter((path) => !/^attempts\/1\/(result|checkpoints\/(15|30))\//.test(path));
+  await until(async () => objects().length === 2, 'snapshots to be deleted');
+  expect(objects()).toEqual(['metrics.jsonl', 'step_metrics.csv']);
+  expect((await fleet.api<List<MetricsRow>>('GET', `/jobs/${job.id}/metrics`)).body).toEqual(metrics.body);
+  expect((await fleet.api<List<FineTuningJobEvent>>('GET', `/jobs/${job.id}/events?limit=100`)).body).toEqual(events.body);
 }, 60_000);

@@ -23,15 +23,26 @@ export async function until<T>(look: () => Promise<T | null | undefined | false>
 
 const ENDS = ['succeeded', 'failed', 'cancelled'];
 
-export const jobIn = (fleet: Fleet, id: string, states: readonly string[]): Promise<FineTuningJob> =>
-  until(
-    async () => {
-      const { status, body } = await fleet.api<FineTuningJob>('GET', `/jobs/${id}`);
-      return status === 200 && states.includes(body.status) && body;
-    },
-    `${id} to be ${states.join(' or ')}`,
-  ).catch((error: Error) => {
-    throw new Error(`${error.message}\n${[...fleet.logs].map(([name, log]) => `--- ${name}\n${log.slice(-3000)}`).join('\n')}`);
+/** What the processes wrote last, less their access logs. */
+function tails(fleet: Fleet): string {
+  const told = (log: string) =>
+    log
+      .split('\n')
+      .filter((line) => !line.includes('"msg":"request"'))
+      .join('\n');
+  return [...fleet.logs].map(([name, log]) => `--- ${name}\n${told(log).slice(-3000)}`).join('\n');
+}
+
+export async function jobIn(fleet: Fleet, id: string, states: readonly string[]): Promise<FineTuningJob> {
+  let last: FineTuningJob | null = null;
+  const look = async () => {
+    const { status, body } = await fleet.api<FineTuningJob>('GET', `/jobs/${id}`);
+    last = body;
+    return status === 200 && states.includes(body.status) && body;
+  };
+  return until(look, `${id} to be ${states.join(' or ')}`).catch((error: Error) => {
+    throw new Error(`${error.message}; it is ${JSON.stringify(last)}\n${tails(fleet)}`);
   });
+}
 
 export const ended = (fleet: Fleet, id: string): Promise<FineTuningJob> => jobIn(fleet, id, ENDS);

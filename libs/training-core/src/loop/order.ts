@@ -1,4 +1,5 @@
 import { randomStream } from '@tunefleet/models';
+import type { ExampleSource } from '../spec.js';
 
 export interface OrderSpec {
   count: number;
@@ -56,4 +57,20 @@ function epochOrder({ count, shuffle, seed }: OrderSpec, epoch: number): Uint32A
     rows[j] = held;
   }
   return rows;
+}
+
+/** All rows in order, cut into groups of at most `tokens` tokens; a longer row is a group of its own. */
+export function packedByTokens(source: ExampleSource, tokens: number): number[][] {
+  const groups: number[][] = [];
+  let room = 0;
+  for (let row = 0; row < source.count; row++) {
+    const { length } = source.get(row).ids;
+    if (length > room || groups.length === 0) {
+      groups.push([]);
+      room = tokens;
+    }
+    groups.at(-1)!.push(row);
+    room -= length;
+  }
+  return groups;
 }

@@ -1,3 +1,5 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { llama, llamaHead, type PackedExamples, packedFeeds, packedInputs, randomStream } from '@tunefleet/models';
 import {
   compile,
@@ -11,25 +13,28 @@ import {
 } from '@tunefleet/tensor';
 import type { Trainable } from '../model/trainable.js';
 import { causalLm } from '../objectives/causal-lm.js';
+import { addInto } from '../optimizers/accumulation.js';
 import { viewOf } from '../parameters.js';
 import type { PassSums } from './accumulate.js';
 
-/** The compiled forward (and backward) passes of one model over one flat array of parameters. */
+/** The compiled forward (and backward) passes of one model over one flat array of parameters. Their files lie in `scratch`, the caller's to remove. */
 export class Passes {
   readonly #model: Trainable;
   readonly #parameters: Readonly<Record<string, Float32Array>>;
   readonly #feeds: (packed: PackedExamples) => Record<string, Feed>;
   readonly #settings: { threads: number; spinning: boolean };
   readonly #seed: number;
+  readonly #scratch: string;
   #training: Executable | null = null;
   #validation: Executable | null = null;
 
-  constructor(model: Trainable, parameters: Float32Array, { threads, seed }: { threads: number; seed: number }) {
+  constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch }: { threads: number; seed: number; scratch: string }) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
     this.#feeds = packedFeeds(model.config);
     this.#settings = { threads, spinning: true };
     this.#seed = seed;
+    this.#scratch = scratch;
   }
 
   /** Forward and backward; the gradients of the summed loss are added to `into` (written, where `first`). */
@@ -41,7 +46,7 @@ export class Passes {
       const gradient = floats(results[gradientName(index)]!.data);
       const target = viewOf(into, slot);
       if (first) target.set(gradient);
-      else for (let i = 0; i < target.length; i++) target[i]! += gradient[i]!;
+      else addInto(target, gradient);
     });
     return sumsOf(results);
   }
@@ -68,7 +73,8 @@ export class Passes {
     const hidden = llama(config, { weight, linear, attention, cos, sin, wanted: inputs.trained }, ids);
     const { loss, correct } = causalLm(llamaHead(config, { weight }, hidden), inputs.targets, inputs.weights);
     const backward = training ? gradients(loss, parameters).map((value, index) => [gradientName(index), value] as const) : [];
-    return compile({ ...this.#settings, outputs: { loss, correct, ...Object.fromEntries(backward) } });
+    const folder = await mkdtemp(join(this.#scratch, 'graph-'));
+    return compile({ ...this.#settings, folder, outputs: { loss, correct, ...Object.fromEntries(backward) } });
   }
 
   /** Inverted dropout: a mask a site, from (seed, step, micro-batch, site) alone. */

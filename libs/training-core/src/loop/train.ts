@@ -20,7 +20,7 @@ import {
   type TrainingSpec,
 } from '../spec.js';
 import { accumulate, means } from './accumulate.js';
-import { type DataOrder, dataOrder } from './order.js';
+import { type DataOrder, dataOrder, packedByTokens } from './order.js';
 import { Passes } from './passes.js';
 
 /**
@@ -38,20 +38,31 @@ export async function train(
 ): Promise<TrainingOutcome> {
   checkSpec(spec, training.count);
   hooks.onPhase?.('loading the base model');
-  const model = await openModel(spec);
+  // Within the work folder: what a killed attempt left is removed by the next, or goes with the folder.
+  const scratch = join(spec.folder, 'scratch');
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(scratch, { recursive: true });
   try {
-    const run = new Run(spec, model, training, validation, hooks);
-    await run.begin(resume);
-    return await run.finish();
+    const model = await openModel(spec, scratch);
+    try {
+      const run = new Run(spec, model, training, validation, hooks, scratch);
+      await run.begin(resume);
+      return await run.finish();
+    } finally {
+      await model.close();
+    }
   } finally {
-    await model.close();
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
-function openModel({ base, adapter, continueFrom, seed }: TrainingSpec): Promise<Trainable> {
+function openModel({ base, adapter, continueFrom, seed }: TrainingSpec, scratch: string): Promise<Trainable> {
   if (adapter.type === 'full') return fullTuning(base);
-  return loraTuning({ base, adapter, continueFrom, seed });
+  return loraTuning({ base, adapter, continueFrom, seed, scratch });
 }
+
+/** Tokens that validation packs into one forward pass, whatever the micro-batches of training are. */
+const VALIDATION_TOKENS = 512;
 
 class Run {
   readonly #order: DataOrder;
@@ -69,6 +80,7 @@ class Run {
     readonly training: ExampleSource,
     readonly validation: ExampleSource | null,
     readonly hooks: TrainingHooks,
+    scratch: string,
   ) {
     const { layout } = model;
     this.#order = dataOrder({ ...spec, count: training.count });
@@ -76,7 +88,7 @@ class Run {
     this.#rate = (step) => spec.optimizer.learning_rate * factor(step);
     this.#state = { layout, parameters: new Float32Array(layout.size), moments: initAdamW(layout.size) };
     this.#gradients = new Float32Array(layout.size);
-    this.#passes = new Passes(model, this.#state.parameters, spec);
+    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch });
     this.#settings = settingsHash({
       ...decidingSettings(spec),
       rows: training.count,
@@ -170,10 +182,7 @@ class Run {
 
   /** Null when told to stop. A pause waits: the update is done, and its row needs these figures. */
   async #validate(source: ExampleSource): Promise<Pick<MetricsRow, 'valid_loss' | 'valid_accuracy'> | null> {
-    const { micro_batch_size: size } = this.spec;
-    const microBatches = Array.from({ length: Math.ceil(source.count / size) }, (_, batch) =>
-      Array.from({ length: Math.min(size, source.count - batch * size) }, (_row, row) => batch * size + row),
-    );
+    const microBatches = packedByTokens(source, VALIDATION_TOKENS);
     const stopped = (): boolean => this.hooks.shouldStop() === 'stop';
     const sums = await accumulate(source, microBatches, (packed) => this.#passes.validate(packed), stopped);
     if (!sums) return null;

@@ -20,12 +20,14 @@ export interface LoraTuningOptions {
   /** PEFT folder to go on from */
   continueFrom: string | undefined;
   seed: number;
+  /** an existing folder for files that may go when the run ends */
+  scratch: string;
 }
 
 /** LoRA on a frozen base. */
-export async function loraTuning({ base, adapter, continueFrom, seed }: LoraTuningOptions): Promise<Trainable> {
+export async function loraTuning({ base, adapter, continueFrom, seed, scratch }: LoraTuningOptions): Promise<Trainable> {
   const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
-  const weights = await openBaseWeights(base);
+  const weights = await openBaseWeights(base, scratch);
   const { config } = weights;
   const { rank, alpha, dropout } = adapter;
   let modules: LinearModule[];

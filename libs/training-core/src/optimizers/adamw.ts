@@ -1,6 +1,6 @@
 // AdamW (Loshchilov & Hutter, "Decoupled weight decay regularization"), with PyTorch's order of operations.
 
-import { adamwKernel, CHUNK } from './adamw-kernel.js';
+import { CHUNK, kernel } from './kernel.js';
 
 export interface AdamWSpec {
   learning_rate: number;
@@ -52,20 +52,20 @@ export function updateAdamW(
     inverseRoot: 1 / Math.sqrt(1 - beta2 ** state.step),
     eps,
   };
-  const kernel = adamwKernel();
+  const chunk = kernel();
   for (const { start, end, decayed } of ranges) {
     const keep = decayed ? 1 - rate * weight_decay : 1;
     for (let from = start; from < end; from += CHUNK) {
       const to = Math.min(end, from + CHUNK);
       const count = to - from;
-      kernel.parameters.set(parameters.subarray(from, to));
-      kernel.gradients.set(gradients.subarray(from, to));
-      kernel.first.set(state.first.subarray(from, to));
-      kernel.second.set(state.second.subarray(from, to));
-      kernel.update(count, { ...scalars, keep });
-      parameters.set(kernel.parameters.subarray(0, count), from);
-      state.first.set(kernel.first.subarray(0, count), from);
-      state.second.set(kernel.second.subarray(0, count), from);
+      chunk.parameters.set(parameters.subarray(from, to));
+      chunk.gradients.set(gradients.subarray(from, to));
+      chunk.first.set(state.first.subarray(from, to));
+      chunk.second.set(state.second.subarray(from, to));
+      chunk.update(count, { ...scalars, keep });
+      parameters.set(chunk.parameters.subarray(0, count), from);
+      state.first.set(chunk.first.subarray(0, count), from);
+      state.second.set(chunk.second.subarray(0, count), from);
     }
   }
 }

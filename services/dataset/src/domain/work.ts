@@ -36,6 +36,7 @@ export function openTasks(parts: OwnerParts, leaseMs: number): Promise<WorkOwner
     queues: [CHECK_QUEUE, PREPARE_QUEUE],
     slots: { [CHECK_QUEUE]: 2, [PREPARE_QUEUE]: 2 },
     leaseMs,
+    reconcileMs: Math.min(1000, leaseMs / 4), // looks further apart than half a lease count as outages
     onClaim: async (task) => specOf(parts, task),
     onComplete: async (task, _attempt, result) => {
       if (task.preparation) return { outcome: result as PreparedOutcome };

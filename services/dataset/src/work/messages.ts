@@ -1,6 +1,6 @@
 import type { PreparedOutcome, RowReport } from '../store/schemas.js';
 
-/** What a thread is started with. Paths are local. */
+/** What a thread is given to do. Paths are local. */
 export type ThreadJob =
   | { type: 'check'; file: string; purpose: string }
   | {

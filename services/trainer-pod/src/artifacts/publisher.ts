@@ -39,6 +39,9 @@ export function publisher(options: {
   signal: AbortSignal;
   /** Metrics reported so far are stored. */
   metricsStored: () => Promise<void>;
+  /** Snapshots that follow sooner (ms) on an uploaded one stay local, unless it is `urgent`: the work is about to be given back. */
+  uploadMs: number;
+  urgent: () => boolean;
 }): Publisher {
   const { bus, claim, attempt, folder, origin, signal } = options;
   const holder = { id: claim.job, attempt };
@@ -46,7 +49,9 @@ export function publisher(options: {
   const insisting = <T>(run: () => Promise<T>): Promise<T> => insist(run, signal, again);
   const uploads = uploader((put) => insisting(() => bus.request('trainer.sign', { ...holder, put })), folder);
   let queue: Promise<void> = Promise.resolve();
+  /** Newest step taken up for upload, and when. */
   let newest = -1;
+  let taken = Number.NEGATIVE_INFINITY;
   let faulted: () => void = () => undefined;
 
   function enqueue(task: () => Promise<void>): void {
@@ -84,9 +89,17 @@ export function publisher(options: {
       });
     },
     snapshot({ step, folder: from }) {
-      newest = Math.max(newest, step);
+      // Told of again: a pause at the step of a regular snapshot, or steps repeated after a restart. The bytes are the same.
+      if (step <= newest) return;
+      const now = performance.now();
+      if (!options.urgent() && now - taken < options.uploadMs) return;
+      taken = now;
+      newest = step;
       const holding = hold(from, step).catch((error: unknown) => {
         bus.logger.info({ err: error, job: claim.job, step }, 'a snapshot was pruned before it could be held; a newer one follows');
+        // The same step may be told of again: a pause writes its snapshot anew.
+        if (newest === step) newest = step - 1;
+        taken = Number.NEGATIVE_INFINITY;
         return null;
       });
       enqueue(async () => {

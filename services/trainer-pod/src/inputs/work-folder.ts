@@ -1,17 +1,9 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isAlive } from '../supervision/pid-file.js';
 
 const PREFIX = 'tunefleet-trainer-pod-';
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
 
 /** An empty folder of this pod below TMPDIR. Those of pods that are gone (killed, so that they could not tidy up) are removed. */
 export async function openWorkFolder(): Promise<string> {

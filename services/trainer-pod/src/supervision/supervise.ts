@@ -81,9 +81,14 @@ function diedTooOften({ code, signal, stderr }: ChildExit): Outcome {
 }
 
 /** Acts on a message; an ending is returned. */
-function take({ context, origin, metrics, published }: Supervised, announced: Set<number>, message: FromTraining): Ending | null {
+function take(
+  { context, job, parts: { bus }, origin, metrics, published }: Supervised,
+  announced: Set<number>,
+  message: FromTraining,
+): Ending | null {
   switch (message.type) {
     case 'started':
+      bus.logger.info({ job, resumed: message.resumed, engine: message.engine }, 'the training process has started');
       origin.engine = message.engine;
       origin.exact &&= message.exact;
       return null;

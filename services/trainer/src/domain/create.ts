@@ -3,7 +3,7 @@ import { isFinished } from '@tunefleet/jobs';
 import type { JobRecord } from '../store/job-record.js';
 import { readParentAdapter } from './adapter.js';
 import { requestedHyperparameters } from './hyperparameters.js';
-import type { Parts } from './parts.js';
+import type { JobRecords, Parts } from './parts.js';
 import { resolveSettings } from './settings.js';
 import { refuseUnsupported } from './unsupported.js';
 
@@ -25,9 +25,7 @@ export async function planJob(parts: Parts, project: string, body: JobCreateBody
   if (body.validation_file) await checkFile(parts, project, body.validation_file, 'validation_file');
   const parent = model.adapter ? await readParentAdapter(model.adapter) : null;
   const settings = resolveSettings(body.tunefleet, requested, model, parent);
-  const live = parts.records.count((job) => job.project === project && !isFinished(job.work.state));
-  if (live >= LIMITS.liveJobs)
-    throw new ApiError('queue_full', `This project has ${live} jobs that are not finished, the most there may be. Cancel some or wait.`);
+  requireRoom(parts.records, project);
   return {
     project,
     schema: 1,
@@ -49,6 +47,13 @@ export async function planJob(parts: Parts, project: string, body: JobCreateBody
     result_file: null,
     trained_tokens: null,
   };
+}
+
+/** Throws `queue_full` (429) when a project has as many live jobs as it may. */
+export function requireRoom(records: Pick<JobRecords, 'count'>, project: string): void {
+  const live = records.count((job) => job.project === project && !isFinished(job.work.state));
+  if (live >= LIMITS.liveJobs)
+    throw new ApiError('queue_full', `This project has ${live} jobs that are not finished, the most there may be. Cancel some or wait.`);
 }
 
 export const factsOf = ({ files: _files, adapter: _adapter, ...facts }: ResolvedModel): JobRecord['model'] => facts;

@@ -16,7 +16,10 @@ export function foldProgress(before: Progress | null, step: number, at: number):
 /** Unix seconds at which a running job should end, or null while there is nothing to judge by. */
 export function estimatedFinish(job: Pick<JobRecord, 'work' | 'plan' | 'progress'>, now: number): number | null {
   const { plan, progress } = job;
-  if (job.work.state !== 'running' || !plan || !progress || progress.seconds_per_step === 0) return null;
-  const left = (plan.steps - progress.step) * progress.seconds_per_step;
+  const { state, started_at } = job.work;
+  if (state !== 'running' || !plan || !progress || started_at === null || progress.step === 0) return null;
+  // Until there is a measurement: all the time since the start, which held the loading too.
+  const pace = progress.seconds_per_step || Math.max(0, progress.at / 1000 - started_at) / progress.step;
+  const left = (plan.steps - progress.step) * pace;
   return Math.ceil(Math.max(now, progress.at + left * 1000) / 1000);
 }

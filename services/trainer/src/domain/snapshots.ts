@@ -1,8 +1,14 @@
 import { ApiError, LIMITS, type RpcReply, type RpcRequest } from '@tunefleet/contracts';
+import { addEvent } from '@tunefleet/jobs';
 import type { JobRecord } from '../store/job-record.js';
 import { snapshotPrefix } from './claim.js';
 import { attemptPrefix } from './names.js';
 import type { Trainer } from './parts.js';
+
+const INEXACT = {
+  message: 'The job went on from a snapshot of another engine build, CPU kernel class or number of threads: close, not the same bytes',
+  level: 'warn',
+} as const;
 
 const SAFE_PATH = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 
@@ -25,7 +31,8 @@ export async function putSnapshot(trainer: Trainer, request: RpcRequest<'trainer
     if (current.snapshots.some((known) => known.attempt === attempt && known.step === step)) return null;
     const all = [...current.snapshots, { attempt, step, files }];
     dropped = all.slice(0, -current.settings.snapshot.keep);
-    return { ...current, exact: current.exact && exact, snapshots: all.slice(-current.settings.snapshot.keep) };
+    const next = { ...current, exact: current.exact && exact, snapshots: all.slice(-current.settings.snapshot.keep) };
+    return current.exact && !exact ? addEvent(next, 'inexact', INEXACT) : next;
   });
   for (const old of dropped) await trainer.store.deletePrefix(snapshotPrefix(job, old));
 }

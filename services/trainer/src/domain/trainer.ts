@@ -18,19 +18,18 @@ import { tidyEnded } from './tidy.js';
 import { validateFiles } from './validate-files.js';
 
 /** Progress is written to a job's record this often (ms) at most; metrics have their own store. */
-const PROGRESS_MS = 3000;
+const PROGRESS_MS = 1000;
 
 export interface TrainerOptions {
   bus: Bus;
   store: ObjectStore;
   /** Slots by queue, as users name it. */
   queues: ReadonlyMap<string, number>;
-  leaseMs?: number;
-  reconcileMs?: number;
+  leaseMs: number;
 }
 
 /** Opens the records and the durable work of fine-tuning, and answers pods. */
-export async function openTrainer({ bus, store, queues, leaseMs, reconcileMs }: TrainerOptions): Promise<Trainer> {
+export async function openTrainer({ bus, store, queues, leaseMs }: TrainerOptions): Promise<Trainer> {
   const records = await openRecords<JobRecord, JobEntry>(bus, {
     bucket: 'trainer',
     prefix: 'jobs',
@@ -52,8 +51,9 @@ export async function openTrainer({ bus, store, queues, leaseMs, reconcileMs }: 
     queues: Object.keys(slots),
     slots,
     texts: lifeTexts,
-    ...(leaseMs === undefined ? {} : { leaseMs }),
-    ...(reconcileMs === undefined ? {} : { reconcileMs }),
+    leaseMs,
+    // Several looks within a lease, or each look would count as the first after a pause.
+    reconcileMs: Math.min(1000, leaseMs / 4),
     prepare: (job) => validateFiles(parts, job),
     onClaim: (job, attempt) => trainingClaim(parts, job, attempt),
     onProgress: (job, rows) => takeRows(parts, job, rows),

@@ -8,10 +8,11 @@ export type Waiting = { reason: string; place: number | null } | null;
 /** The job as OpenAI's clients read it, with our block, which may be posted back. */
 export function viewJob(job: JobRecord, waiting: Waiting, now = Date.now()): FineTuningJob {
   const rate = job.model.rates[job.settings.adapter.type];
-  const known = job.plan !== null;
+  const asked = job.requested.learning_rate_multiplier;
+  const multiplier = asked === 'auto' && job.plan ? job.settings.optimizer.learning_rate / rate : asked;
   const hyperparameters = {
     batch_size: job.plan?.batch_size ?? job.requested.batch_size,
-    learning_rate_multiplier: known ? job.settings.optimizer.learning_rate / rate : job.requested.learning_rate_multiplier,
+    learning_rate_multiplier: multiplier,
     n_epochs: job.plan?.n_epochs ?? job.requested.n_epochs,
   };
   const { work } = job;

@@ -39,7 +39,8 @@ export async function openMetrics(bus: Bus): Promise<MetricsStore> {
     },
     async all(job) {
       const rows: TimedRow[] = [];
-      for await (const entry of await kv.history({ key: `${job}.*` })) if (entry.operation === 'PUT') rows.push(entry.json<TimedRow>());
+      // The client yields one undefined where there is no row.
+      for await (const entry of await kv.history({ key: `${job}.*` })) if (entry?.operation === 'PUT') rows.push(entry.json<TimedRow>());
       return rows.sort(byStep);
     },
     async *follow(job, signal) {

@@ -1,11 +1,17 @@
-// AdamW's arithmetic as a WebAssembly function on four float32 at a time. Plain JavaScript computes it in float64, one by one: 12 ms for 1.9 M
-// weights against 4; ONNX Runtime needs a dozen passes over memory and copies its results. WebAssembly's float32 operations are IEEE's on every
-// machine: the bits of an update do not depend on processor, threads or chunks.
+// Arithmetic over flat float32 arrays as WebAssembly functions on four elements at a time. Plain JavaScript computes in float64, one by one: an AdamW
+// update of 1.9 M weights takes it 12 ms against 4; ONNX Runtime needs a dozen passes over memory and copies its results. WebAssembly's float32
+// operations are IEEE's on every machine: the bits do not depend on processor, threads or chunks. (docs/decisions/0030-optimizer-in-webassembly.md)
+
+interface Exports {
+  memory: { buffer: ArrayBuffer };
+  update: (...scalars: number[]) => void;
+  add: (bytes: number) => void;
+}
 
 /** What of the platform's WebAssembly is used; its types come with the browser's library alone. */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { exports: { memory: { buffer: ArrayBuffer }; update: (...scalars: number[]) => void } };
+  Instance: new (module: object) => { exports: Exports };
 };
 
 /** Elements a call; four arrays of it stay in a core's second-level cache. */
@@ -47,74 +53,92 @@ const [GRADIENT, FIRST, SECOND] = [0, 1, 2].map((index) => AT + 1 + SCALARS.leng
 
 /** Arrays of a chunk lie one after another: parameters, gradients, first and second moments. */
 const place = (array: number): Code => [4, ...unsigned(array * CHUNK_BYTES)];
-const load = (array: number): Code => [...get(AT), ...simd(0x00), ...place(array)];
-const store = (array: number, value: Code): Code => [...get(AT), ...value, ...simd(0x0b), ...place(array)];
+const load = (at: number, array: number): Code => [...get(at), ...simd(0x00), ...place(array)];
+const store = (at: number, array: number, value: Code): Code => [...get(at), ...value, ...simd(0x0b), ...place(array)];
 
-function body(): Code {
+/** Runs `step` for `at` = 0, 16, ... while it is below `bytes`. */
+const overVectors = (at: number, step: Code): Code => [
+  ...[0x03, 0x40, ...step],
+  ...[...get(at), 0x41, 16, 0x6a, 0x22, at], // at += 16, left on the stack
+  ...[...get(BYTES), 0x49, 0x0d, 0, 0x0b],
+];
+
+function updateBody(): Code {
   const { beta1, rest1, beta2, rest2, factor, keep, stepSize, inverseRoot, eps } = spread;
   const [gradient, first, second] = [get(GRADIENT), get(FIRST), get(SECOND)];
-  const update = [
-    ...[...mul(load(1), factor), ...set(GRADIENT)],
-    ...[...add(mul(beta1, load(2)), mul(rest1, gradient)), ...set(FIRST)],
-    ...[...add(mul(beta2, load(3)), mul(rest2, mul(gradient, gradient))), ...set(SECOND)],
-    ...store(2, first),
-    ...store(3, second),
-    ...store(0, sub(mul(load(0), keep), div(mul(stepSize, first), add(mul(sqrt(second), inverseRoot), eps)))),
+  const step = [
+    ...[...mul(load(AT, 1), factor), ...set(GRADIENT)],
+    ...[...add(mul(beta1, load(AT, 2)), mul(rest1, gradient)), ...set(FIRST)],
+    ...[...add(mul(beta2, load(AT, 3)), mul(rest2, mul(gradient, gradient))), ...set(SECOND)],
+    ...store(AT, 2, first),
+    ...store(AT, 3, second),
+    ...store(AT, 0, sub(mul(load(AT, 0), keep), div(mul(stepSize, first), add(mul(sqrt(second), inverseRoot), eps)))),
   ];
-  const advance = [...get(AT), 0x41, 16, 0x6a, 0x22, AT]; // at += 16, left on the stack
-  const loop = [0x03, 0x40, ...update, ...advance, ...get(BYTES), 0x49, 0x0d, 0, 0x0b]; // while at < bytes
   const splats = SCALARS.flatMap((_, index) => [...get(1 + index), ...simd(0x13), ...set(AT + 1 + index)]);
   const locals = vector([
     [1, I32],
     [SCALARS.length + 3, V128],
   ]);
-  return sized([...locals, ...splats, ...loop, 0x0b]);
+  return sized([...locals, ...splats, ...overVectors(AT, step), 0x0b]);
+}
+
+/** The first array += the second. Its one local follows its one argument. */
+function addBody(): Code {
+  const at = BYTES + 1;
+  return sized([...vector([[1, I32]]), ...overVectors(at, store(at, 0, add(load(at, 0), load(at, 1)))), 0x0b]);
 }
 
 function moduleBytes(): Uint8Array {
-  const type = [0x60, ...vector([[I32], ...SCALARS.map(() => [F32])]), 0];
+  const types = [
+    [0x60, ...vector([[I32], ...SCALARS.map(() => [F32])]), 0],
+    [0x60, ...vector([[I32]]), 0],
+  ];
+  const exported = [
+    [...text('memory'), 2, 0],
+    [...text('update'), 0, 0],
+    [...text('add'), 0, 1],
+  ];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, vector([type])),
-    ...section(3, vector([[0]])),
+    ...section(1, vector(types)),
+    ...section(3, vector([[0], [1]])),
     ...section(5, vector([[0, (4 * CHUNK_BYTES) / PAGE_BYTES]])),
-    ...section(
-      7,
-      vector([
-        [...text('memory'), 2, 0],
-        [...text('update'), 0, 0],
-      ]),
-    ),
-    ...section(10, vector([body()])),
+    ...section(7, vector(exported)),
+    ...section(10, vector([updateBody(), addBody()])),
   ]);
 }
 
-export interface AdamWKernel {
-  /** Each [CHUNK], to be filled before and read after `update`. */
+export interface Kernel {
+  /** Arrays of a chunk [CHUNK], to be filled before and read after a call. */
   parameters: Float32Array;
   gradients: Float32Array;
   first: Float32Array;
   second: Float32Array;
-  /** Updates the first `count` elements (rounded up to 4; 1 or more). */
+  /** AdamW on the first `count` elements (rounded up to 4; 1 or more). */
   update(count: number, scalars: UpdateScalars): void;
+  /** parameters += gradients, likewise. */
+  add(count: number): void;
 }
 
-function makeKernel(): AdamWKernel {
-  const { memory, update } = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes())).exports;
+const bytesOf = (count: number): number => 16 * Math.ceil(count / 4);
+
+function makeKernel(): Kernel {
+  const { memory, update, add: sum } = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes())).exports;
   const array = (index: number): Float32Array => new Float32Array(memory.buffer, index * CHUNK_BYTES, CHUNK);
   return {
     parameters: array(0),
     gradients: array(1),
     first: array(2),
     second: array(3),
-    update: (count, scalars) => update(16 * Math.ceil(count / 4), ...SCALARS.map((name) => scalars[name])),
+    update: (count, scalars) => update(bytesOf(count), ...SCALARS.map((name) => scalars[name])),
+    add: (count) => sum(bytesOf(count)),
   };
 }
 
-let kernel: AdamWKernel | undefined;
+let made: Kernel | undefined;
 
 /** One for the process: calls are synchronous and leave nothing behind. */
-export function adamwKernel(): AdamWKernel {
-  kernel ??= makeKernel();
-  return kernel;
+export function kernel(): Kernel {
+  made ??= makeKernel();
+  return made;
 }

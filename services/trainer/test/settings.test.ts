@@ -1,0 +1,131 @@
+import { expect, test } from '@jest/globals';
+import { ApiError, type JobCreateBody, LIMITS } from '@tunefleet/contracts';
+import { requireRoom } from '../src/domain/create.js';
+import {
+  autoBatchSize,
+  autoEpochs,
+  type Requested,
+  requestedHyperparameters,
+  resolveHyperparameters,
+} from '../src/domain/hyperparameters.js';
+import { resolveSettings } from '../src/domain/settings.js';
+import { refuseUnsupported } from '../src/domain/unsupported.js';
+
+const model = { context: 256, rates: { full: 2e-5, lora: 2e-4 }, default_adapter: 'lora' } as const;
+const auto: Requested = { batch_size: 'auto', learning_rate_multiplier: 'auto', n_epochs: 'auto' };
+const body = (more: Partial<JobCreateBody>): JobCreateBody => ({ model: 'm', training_file: 'f', ...more });
+const refusal = (run: () => unknown): Pick<ApiError, 'code' | 'param'> => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ApiError) return { code: error.code, param: error.param };
+    throw error;
+  }
+  throw new Error('nothing was refused');
+};
+
+test('every default is filled in', () => {
+  expect(resolveSettings(undefined, auto, model, null)).toEqual({
+    task: null,
+    adapter: { type: 'lora', rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' },
+    base_precision: 'float32',
+    freeze: null,
+    unfreeze: null,
+    optimizer: {
+      type: 'adamw',
+      learning_rate: 2e-4,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weight_decay: 0,
+      max_grad_norm: 1,
+      schedule: { type: 'linear', warmup_ratio: 0.1 },
+    },
+    sequence: { max_tokens: 256, packing: true, on_overflow: 'error' },
+    micro_batch_size: 1,
+    max_steps: null,
+    shuffle: true,
+    early_stopping: null,
+    snapshot: { every_steps: 50, keep: 2 },
+    priority: 0,
+    queue: 'default',
+  });
+});
+
+test('an answered block may be posted back and gives itself', () => {
+  const settings = resolveSettings({ adapter: { type: 'full' }, optimizer: { learning_rate: 3e-4 }, priority: 3 }, auto, model, null);
+  expect(resolveSettings({ ...settings, waiting: { reason: 'slots', place: 1 } }, auto, model, null)).toEqual(settings);
+});
+
+test('learning_rate and multiplier: either, or both where they agree within 1e-9', () => {
+  const rate = (learning_rate: number | undefined, learning_rate_multiplier: Requested['learning_rate_multiplier']) =>
+    resolveSettings({ optimizer: learning_rate === undefined ? {} : { learning_rate } }, { ...auto, learning_rate_multiplier }, model, null)
+      .optimizer.learning_rate;
+  expect(rate(undefined, 2)).toBe(4e-4);
+  expect(rate(5e-4, 'auto')).toBe(5e-4);
+  expect(rate(6e-4, 3)).toBe(6e-4);
+  expect(refusal(() => rate(6e-4, 3.0001))).toEqual({ code: 'invalid_value', param: 'tunefleet.optimizer.learning_rate' });
+});
+
+test.each([
+  ['method.type', body({ method: { type: 'dpo' } })],
+  ['method.reinforcement', body({ method: { type: 'supervised', reinforcement: { grader: {} } } })],
+  ['integrations', body({ integrations: [{ type: 'wandb', wandb: { project: 'p' } }] })],
+  ['tunefleet.task', body({ tunefleet: { task: 'classification' } })],
+  ['tunefleet.base_precision', body({ tunefleet: { base_precision: 'int4' } })],
+  ['tunefleet.freeze', body({ tunefleet: { freeze: { layers: [0] } } })],
+  ['tunefleet.unfreeze', body({ tunefleet: { unfreeze: [{ at_epoch: 1, layers: [2] }] } })],
+  ['tunefleet.early_stopping', body({ tunefleet: { early_stopping: { metric: 'valid_loss', patience: 3 } } })],
+  ['tunefleet.adapter.type', body({ tunefleet: { adapter: { type: 'ia3' } } })],
+  ['tunefleet.adapter.use_dora', body({ tunefleet: { adapter: { type: 'lora', use_dora: true } } })],
+])('%s is refused by name as not_supported', (param, given) => {
+  expect(refusal(() => refuseUnsupported(given))).toEqual({ code: 'not_supported', param });
+});
+
+test.each([
+  ['tunefleet.adapter.rank', { adapter: { type: 'full', rank: 4 } }],
+  ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: ['q_proj', 'c_attn'] } }],
+  ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: 'everything' } }],
+  ['tunefleet.sequence.max_tokens', { sequence: { max_tokens: 257 } }],
+])('%s out of what the model can do is refused', (param, tunefleet) => {
+  expect(refusal(() => resolveSettings(tunefleet, auto, model, null))).toEqual({ code: 'invalid_value', param });
+});
+
+test('a micro-batch larger than the batch is refused', () => {
+  expect(refusal(() => resolveSettings({ micro_batch_size: 8 }, { ...auto, batch_size: 4 }, model, null)).param).toBe(
+    'tunefleet.micro_batch_size',
+  );
+});
+
+test('a job that continues an adapter keeps its shape', () => {
+  const parent = { type: 'lora', rank: 4, alpha: 8, dropout: 0, targets: ['q_proj'] } as const;
+  const adapter = { ...parent, targets: [...parent.targets] };
+  expect(resolveSettings(undefined, auto, model, adapter).adapter).toEqual(parent);
+  expect(refusal(() => resolveSettings({ adapter: { type: 'lora', rank: 8 } }, auto, model, adapter)).param).toBe('tunefleet.adapter.rank');
+  expect(refusal(() => resolveSettings({ adapter: { type: 'full' } }, auto, model, adapter)).code).toBe('not_supported');
+});
+
+test('hyperparameters in both places must agree', () => {
+  const method = (n_epochs: number) => ({ type: 'supervised' as const, supervised: { hyperparameters: { n_epochs } } });
+  expect(requestedHyperparameters(body({ hyperparameters: { batch_size: 4 }, method: method(2) }))).toEqual({
+    batch_size: 4,
+    learning_rate_multiplier: 'auto',
+    n_epochs: 2,
+  });
+  expect(refusal(() => requestedHyperparameters(body({ hyperparameters: { n_epochs: 3 }, method: method(2) })))).toEqual({
+    code: 'invalid_value',
+    param: 'hyperparameters.n_epochs',
+  });
+});
+
+test('auto follows the documented rule', () => {
+  expect([10, 33, 34, 1000, 8333, 8334, 20_000, 50_000].map(autoEpochs)).toEqual([10, 3, 3, 3, 3, 2, 1, 1]);
+  expect([2, 10, 1000, 3000, 50_000, 1_000_000].map((rows) => autoBatchSize(rows, 1))).toEqual([2, 4, 4, 6, 100, 256]);
+  expect(autoBatchSize(1000, 16)).toBe(16);
+  expect(resolveHyperparameters({ ...auto, n_epochs: 2, batch_size: 8 }, 100, 1, null)).toEqual({ batch_size: 8, n_epochs: 2, steps: 26 });
+  expect(resolveHyperparameters({ ...auto, n_epochs: 2, batch_size: 8 }, 100, 1, 7).steps).toBe(7);
+});
+
+test('a project has so many live jobs and no more', () => {
+  expect(() => requireRoom({ count: () => LIMITS.liveJobs - 1 }, 'p')).not.toThrow();
+  expect(refusal(() => requireRoom({ count: () => LIMITS.liveJobs }, 'p')).code).toBe('queue_full');
+});
