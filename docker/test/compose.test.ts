@@ -1,20 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { parse } from 'yaml';
+import { readCompose } from '../../acceptance/harness/compose-file.js';
+import { writeClusterSecrets } from '../../deploy/local/src/cluster-secrets.js';
 
-interface ComposeService {
-  image: string;
-  command?: string[];
-  read_only?: boolean;
-  user?: string;
-  secrets?: string[];
-  environment?: Record<string, string>;
-  ports?: string[];
-}
-
-const text = readFileSync(join(import.meta.dirname, '..', '..', 'deploy', 'compose', 'compose.yaml'), 'utf8');
-const compose = parse(text, { merge: true }) as { services: Record<string, ComposeService>; secrets: Record<string, { file: string }> };
+const compose = readCompose();
 const SERVICES = ['gateway', 'dataset', 'trainer', 'evaluator', 'model-registry', 'inference', 'trainer-pod'];
 const OWNERS_OF_OBJECTS = ['dataset', 'trainer', 'evaluator', 'model-registry'];
 
@@ -33,6 +24,20 @@ test('every secret that is used is declared as a file, every file used, and no p
   const used = new Set(Object.values(compose.services).flatMap((service) => service.secrets ?? []));
   expect([...used].sort()).toEqual(Object.keys(compose.secrets).sort());
   for (const { file } of Object.values(compose.secrets)) expect(file).toMatch(/^\.\/secrets\//);
+});
+
+test.each(SERVICES)('%s: each file that its environment names is one of its secrets', (name) => {
+  const { environment = {}, secrets = [] } = compose.services[name] ?? { image: '' };
+  const files = Object.values(environment).flatMap((value) => /^\/run\/secrets\/(.*)$/.exec(value)?.[1] ?? []);
+  expect(files.sort()).toEqual([...secrets].sort());
+});
+
+test('make-secrets makes every file that is declared', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tunefleet-secrets-'));
+  const names = Object.values(compose.secrets).map(({ file }) => file.replace('./secrets/', ''));
+  expect([...writeClusterSecrets(folder).files].sort()).toEqual(names.sort());
+  expect(readdirSync(folder).sort()).toEqual(names.sort());
+  rmSync(folder, { recursive: true });
 });
 
 test('images are pinned and only the gateway is published, on loopback', () => {

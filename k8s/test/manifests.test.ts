@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
 import { StatefulSet } from 'kubernetes-models/apps/v1/StatefulSet';
@@ -6,7 +9,8 @@ import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPol
 import { ConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import { Namespace } from 'kubernetes-models/v1/Namespace';
 import { Service } from 'kubernetes-models/v1/Service';
-import { type Container, type Manifest, type PodSpec, readManifests } from './manifests.js';
+import { writeClusterSecrets } from '../../deploy/local/src/cluster-secrets.js';
+import { BASE, type Container, type Manifest, type PodSpec, readManifests } from './manifests.js';
 
 const MODELS = { Deployment, StatefulSet, Job, NetworkPolicy, ConfigMap, Namespace, Service };
 const SERVICES = ['gateway', 'dataset', 'trainer', 'evaluator', 'model-registry', 'inference'];
@@ -99,6 +103,41 @@ describe('secrets', () => {
       const creds = spec.containers[0]?.env?.find((e) => e.name === 'NATS_CREDS')?.valueFrom?.secretKeyRef;
       expect(creds).toEqual({ name: 'tunefleet-nats-users', key: of.kind === 'Job' ? 'trainer-pod' : of.metadata.name });
     }
+  });
+});
+
+describe('docs/kubernetes.md', () => {
+  const docs = readFileSync(join(BASE, '..', '..', 'docs', 'kubernetes.md'), 'utf8');
+  const made = new Map(
+    [...docs.matchAll(/create secret generic (\S+) (.*)/g)].map(([, name = '', sources = '']) => [
+      name,
+      [...sources.matchAll(/--from-(?:file|literal)=([^=]+)=/g)].map(([, key = '']) => key),
+    ]),
+  );
+  test('its commands make every Secret and key that a manifest refers to', () => {
+    const references = containers.flatMap(({ container }) => (container.env ?? []).flatMap((e) => e.valueFrom?.secretKeyRef ?? []));
+    for (const { name, key } of references) expect([name, made.get(name)]).toEqual([name, expect.arrayContaining([key])]);
+    expect([...made.keys()].sort()).toEqual([...SECRETS].sort());
+    expect(made.get('tunefleet-nats-config')).toEqual(['nats.conf']);
+  });
+  test('and take them from files that make-secrets makes', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tunefleet-secrets-'));
+    const files = new Set(writeClusterSecrets(folder).files);
+    rmSync(folder, { recursive: true });
+    const named = [...docs.matchAll(/=secrets\/(\S+)/g)].map(([, file = '']) => file);
+    expect(new Set(named)).toEqual(files);
+  });
+});
+
+describe('time to drain', () => {
+  test.each(pods.filter((p) => p.of.metadata.name !== 'nats'))('$name has longer than its shutdown phases take at most', ({ of, spec }) => {
+    const service = of.kind === 'Job' ? 'trainer-pod' : of.metadata.name;
+    const code = readFileSync(join(BASE, '..', '..', 'services', service, 'src', 'server.ts'), 'utf8');
+    const drain = Number(/DRAIN_SECONDS = (\d+)/.exec(code)?.[1] ?? 0);
+    const phases = [...code.matchAll(/seconds: (\w+)/g)].map(([, seconds]) => (seconds === 'DRAIN_SECONDS' ? drain : Number(seconds)));
+    const http = 11; // runService's own phase comes first
+    expect(phases.length).toBeGreaterThan(0);
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(phases.reduce((sum, seconds) => sum + seconds, http));
   });
 });
 

@@ -20,6 +20,7 @@ export interface Container {
 
 export interface PodSpec {
   automountServiceAccountToken?: boolean;
+  terminationGracePeriodSeconds?: number;
   securityContext?: { runAsNonRoot?: boolean; seccompProfile?: { type: string } };
   containers: Container[];
   volumes?: { name: string; secret?: { secretName: string } }[];

@@ -82,23 +82,24 @@ const fromBinary = async (path: string): Promise<S3TestServer> => {
 };
 
 const fromDocker = async (): Promise<S3TestServer> => {
-  const { GenericContainer } = await import('testcontainers');
-  const script = `mkdir -p /data/${BUCKET} /metadata && exec versitygw --port :7070 --access ${ACCESS} --secret ${SECRET} --region ${REGION} --quiet posix --sidecar /metadata /data`;
+  const { GenericContainer, getContainerRuntimeClient } = await import('testcontainers');
+  const script = `mkdir -p /data/${BUCKET} /metadata && exec $(command -v versitygw || echo /app/versitygw) --port :7070 --access ${ACCESS} --secret ${SECRET} --region ${REGION} --quiet posix --sidecar /metadata /data`;
   const container = await new GenericContainer(IMAGE)
     .withEntrypoint(['/bin/sh', '-c', script])
     .withExposedPorts({ container: 7070, host: await freePort() })
     .start();
+  // The container's own stop() remembers that it ran once and does nothing from then on, though restart() came between.
+  const end = async (timeout: number): Promise<void> => {
+    const { container: containers } = await getContainerRuntimeClient();
+    await containers.stop(containers.getById(container.getId()), { timeout });
+  };
   return {
     ...common,
     endpoint: `http://${container.getHost()}:${container.getMappedPort(7070)}`,
     restartable: true,
     start: () => container.restart(),
-    stop: async () => {
-      await container.stop({ remove: false });
-    },
-    kill: async () => {
-      await container.stop({ remove: false, timeout: 0 });
-    },
+    stop: () => end(10_000),
+    kill: () => end(0),
     close: async () => {
       await container.stop();
     },
