@@ -6,6 +6,7 @@ import { coversInventory } from '../harness/inventory.js';
 
 const client = openai();
 let model = '';
+const alias = `production-${Date.now()}`;
 
 beforeAll(async () => {
   const file = await upload(client, chatRows(32));
@@ -132,7 +133,7 @@ describe('aliases and gates', () => {
   });
 
   test('promotion is refused without a gate, without a run, below its threshold, and goes through when it passes', async () => {
-    expect((await raw('PUT', '/model_aliases/production', { model })).body.error).toMatchObject({ code: 'gate_missing' });
+    expect((await raw('PUT', `/model_aliases/${alias}`, { model })).body.error).toMatchObject({ code: 'gate_missing' });
     const made = await client.evals.create({
       name: 'not empty',
       data_source_config: {
@@ -145,9 +146,9 @@ describe('aliases and gates', () => {
       ],
     });
     const gate = (rule: object) =>
-      raw('PUT', '/model_aliases/production/gate', { rules: [{ eval: made.id, metric: 'pass_rate', ...rule }] });
+      raw('PUT', `/model_aliases/${alias}/gate`, { rules: [{ eval: made.id, metric: 'pass_rate', ...rule }] });
     expect((await gate({ min: 1 })).status).toBe(200);
-    const before = await raw('PUT', '/model_aliases/production', { model });
+    const before = await raw('PUT', `/model_aliases/${alias}`, { model });
     expect([before.status, before.body.error]).toMatchObject([
       400,
       { code: 'gate_not_passed', tunefleet: { rules: [{ eval: made.id, required: 1, actual: null, passed: false }] } },
@@ -168,7 +169,7 @@ describe('aliases and gates', () => {
       60,
     );
     expect((await gate({ min: 1, min_gain_over_base: 0.5 })).status).toBe(200);
-    const gain = await raw('PUT', '/model_aliases/production', { model });
+    const gain = await raw('PUT', `/model_aliases/${alias}`, { model });
     expect(gain.body.error).toMatchObject({
       code: 'gate_not_passed',
       tunefleet: {
@@ -179,11 +180,11 @@ describe('aliases and gates', () => {
       },
     });
     expect((await gate({ min: 1 })).status).toBe(200);
-    const moved = await raw('PUT', '/model_aliases/production', { model });
+    const moved = await raw('PUT', `/model_aliases/${alias}`, { model });
     expect([moved.status, moved.body]).toMatchObject([200, { model }]);
-    expect(await tunefleet(model)).toMatchObject({ aliases: ['production'] });
+    expect(await tunefleet(model)).toMatchObject({ aliases: [alias] });
     await expect(client.models.delete(model)).rejects.toMatchObject({ status: 400, code: 'model_in_use' });
-    await raw('DELETE', '/model_aliases/production');
+    await raw('DELETE', `/model_aliases/${alias}`);
     expect(await client.models.delete(model)).toEqual({ id: model, object: 'model', deleted: true });
     await expect(client.models.retrieve(model)).rejects.toMatchObject({ status: 404 });
   }, 120_000);
