@@ -44,14 +44,18 @@ export interface Outcome {
 
 export const trainingFile = async (client: OpenAI): Promise<string> => (await upload(client, chatRows(ROWS))).id;
 
-export const createJob = (client: OpenAI, file: string, more: Record<string, unknown> = {}): Promise<Job> =>
+export const createJob = (
+  client: OpenAI,
+  file: string,
+  { tunefleet, ...more }: { tunefleet?: object; metadata?: Record<string, string> } = {},
+): Promise<Job> =>
   client.fineTuning.jobs.create({
     model: 'tunefleet-base',
     training_file: file,
     seed: 7,
     method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: EPOCHS, batch_size: BATCH } } },
     ...more,
-    tunefleet: { adapter: { type: 'full' }, micro_batch_size: BATCH, snapshot: { every_steps: 10, keep: 2 } },
+    tunefleet: { adapter: { type: 'full' }, micro_batch_size: BATCH, snapshot: { every_steps: 10, keep: 2 }, ...tunefleet },
   } as never) as unknown as Promise<Job>;
 
 const weightsOf = async (client: OpenAI, model: string): Promise<string> =>

@@ -110,9 +110,7 @@ test('dataset killed while it validates, then while it prepares: the file is pro
     ({ status }) => status === 'processed',
     60,
   );
-  const job = await createJob(client, made.id, {
-    method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: 1, batch_size: 256 } } },
-  });
+  const job = await createJob(client, made.id, { tunefleet: { max_steps: 3 } });
   fleet.kill('dataset');
   await outcomeOf(client, job.id);
   expect(stored()).toEqual(expect.arrayContaining([made.id]));
