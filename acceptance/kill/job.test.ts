@@ -107,6 +107,24 @@ test.each(['trainer-pod-1', 'trainer', 'dataset', 'evaluator', 'inference', 'mod
   },
 );
 
+test.each(['trainer-pod-1', 'trainer', 'dataset', 'model-registry', 'nats-server'])('%s, as the job ends', async (victim) => {
+  const job = await createJob(client, file);
+  await reaches(job.id, STEPS);
+  fleet.kill(victim);
+  await expectSame(job.id);
+});
+
+test('the pod, again and again', async () => {
+  const job = await createJob(client, file);
+  const draw = draws('pods');
+  for (let seen = 0; ; ) {
+    seen = await reaches(job.id, seen + draw(STEPS / 10, STEPS / 5));
+    if (seen >= STEPS) break;
+    fleet.kill('trainer-pod-1');
+  }
+  await expectSame(job.id);
+});
+
 test('the launcher, then a new start', async () => {
   const relaunch = async (): Promise<void> => {
     fleet.kill('launcher');

@@ -1,6 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI from 'openai';
-import { checkedFetch } from '../harness/client.js';
 import { chatRows, type Job, jobEnds, upload } from '../harness/data.js';
 import type { Fleet } from '../harness/fleet.js';
 
@@ -12,14 +11,13 @@ export const STEPS = EPOCHS * Math.ceil(ROWS / BATCH);
 
 /**
  * A client that rides out restarts, as a user's would: `openai` asks again for as long as the gateway or what lies behind it is away.
- * Its answers are held against OpenAI's document like any other.
  */
 export const patientClient = (fleet: Fleet): OpenAI => {
   const patient: typeof fetch = async (input, init) => {
     const method = (init?.method ?? 'GET').toUpperCase();
     for (const end = Date.now() + 60_000; ; await wait(100)) {
       try {
-        const response = await checkedFetch(input, init);
+        const response = await fetch(input, init);
         // Reading may be repeated by anybody; what creates is left to the SDK's own retries, which the server knows.
         if (response.status < 500 || method !== 'GET' || Date.now() > end) return response;
         await response.body?.cancel();
@@ -46,14 +44,18 @@ export interface Outcome {
 
 export const trainingFile = async (client: OpenAI): Promise<string> => (await upload(client, chatRows(ROWS))).id;
 
-export const createJob = (client: OpenAI, file: string, more: Record<string, unknown> = {}): Promise<Job> =>
+export const createJob = (
+  client: OpenAI,
+  file: string,
+  { tunefleet, ...more }: { tunefleet?: object; metadata?: Record<string, string> } = {},
+): Promise<Job> =>
   client.fineTuning.jobs.create({
     model: 'tunefleet-base',
     training_file: file,
     seed: 7,
     method: { type: 'supervised', supervised: { hyperparameters: { n_epochs: EPOCHS, batch_size: BATCH } } },
     ...more,
-    tunefleet: { adapter: { type: 'full' }, micro_batch_size: BATCH, snapshot: { every_steps: 10, keep: 2 } },
+    tunefleet: { adapter: { type: 'full' }, micro_batch_size: BATCH, snapshot: { every_steps: 10, keep: 2 }, ...tunefleet },
   } as never) as unknown as Promise<Job>;
 
 const weightsOf = async (client: OpenAI, model: string): Promise<string> =>

@@ -49,7 +49,10 @@ interface Row {
 
 const table: Row[] = [];
 
-export const note = (row: Row): void => void table.push(row);
+export function note(row: Row): void {
+  table.push(row);
+  writeSync(2, `${row.victim} | ${row.at} | ${row.answered.toFixed(1)} | ${row.wentOn.toFixed(1)}\n`);
+}
 
 /** Where each kill fell and what it cost, on stderr: figures of docs/recovery.md come from here. */
 export function printTable(): void {

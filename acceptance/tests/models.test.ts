@@ -6,6 +6,7 @@ import { coversInventory } from '../harness/inventory.js';
 
 const client = openai();
 let model = '';
+const alias = `production-${Date.now()}`;
 
 beforeAll(async () => {
   const file = await upload(client, chatRows(32));
@@ -80,21 +81,21 @@ describe('answers', () => {
   });
 
   test('completions, whole and streamed, with a stop string', async () => {
-    const whole = await client.completions.create({ model: 'tunefleet-base', prompt: 'The first', temperature: 0, max_tokens: 24 });
-    expect(whole.object).toBe('text_completion');
-    const text = whole.choices[0]?.text ?? '';
+    const ask = { model: 'tunefleet-base', prompt: 'How do I', temperature: 1, max_tokens: 24 };
+    // a seed whose text is long enough to be stopped in the middle
+    let seed = 0;
+    let text = '';
+    for (; text.length < 12 && seed < 50; seed++) {
+      const whole = await client.completions.create({ ...ask, seed });
+      expect(whole.object).toBe('text_completion');
+      text = whole.choices[0]?.text ?? '';
+    }
+    const drawn = { ...ask, seed: seed - 1 };
     const stop = text.slice(6, 9);
-    const stopped = await client.completions.create({ model: 'tunefleet-base', prompt: 'The first', temperature: 0, max_tokens: 24, stop });
+    const stopped = await client.completions.create({ ...drawn, stop });
     expect(stopped.choices[0]).toMatchObject({ text: text.slice(0, text.indexOf(stop)), finish_reason: 'stop' });
     let streamed = '';
-    for await (const chunk of await client.completions.create({
-      model: 'tunefleet-base',
-      prompt: 'The first',
-      temperature: 0,
-      max_tokens: 24,
-      stream: true,
-    }))
-      streamed += chunk.choices[0]?.text ?? '';
+    for await (const chunk of await client.completions.create({ ...drawn, stream: true })) streamed += chunk.choices[0]?.text ?? '';
     expect(streamed).toBe(text);
   });
 
@@ -132,7 +133,7 @@ describe('aliases and gates', () => {
   });
 
   test('promotion is refused without a gate, without a run, below its threshold, and goes through when it passes', async () => {
-    expect((await raw('PUT', '/model_aliases/production', { model })).body.error).toMatchObject({ code: 'gate_missing' });
+    expect((await raw('PUT', `/model_aliases/${alias}`, { model })).body.error).toMatchObject({ code: 'gate_missing' });
     const made = await client.evals.create({
       name: 'not empty',
       data_source_config: {
@@ -144,10 +145,9 @@ describe('aliases and gates', () => {
         { type: 'string_check', name: 'differs', input: '{{sample.output_text}}', reference: '{{item.text}}', operation: 'ne' },
       ],
     });
-    const gate = (rule: object) =>
-      raw('PUT', '/model_aliases/production/gate', { rules: [{ eval: made.id, metric: 'pass_rate', ...rule }] });
+    const gate = (rule: object) => raw('PUT', `/model_aliases/${alias}/gate`, { rules: [{ eval: made.id, metric: 'pass_rate', ...rule }] });
     expect((await gate({ min: 1 })).status).toBe(200);
-    const before = await raw('PUT', '/model_aliases/production', { model });
+    const before = await raw('PUT', `/model_aliases/${alias}`, { model });
     expect([before.status, before.body.error]).toMatchObject([
       400,
       { code: 'gate_not_passed', tunefleet: { rules: [{ eval: made.id, required: 1, actual: null, passed: false }] } },
@@ -168,7 +168,7 @@ describe('aliases and gates', () => {
       60,
     );
     expect((await gate({ min: 1, min_gain_over_base: 0.5 })).status).toBe(200);
-    const gain = await raw('PUT', '/model_aliases/production', { model });
+    const gain = await raw('PUT', `/model_aliases/${alias}`, { model });
     expect(gain.body.error).toMatchObject({
       code: 'gate_not_passed',
       tunefleet: {
@@ -179,11 +179,11 @@ describe('aliases and gates', () => {
       },
     });
     expect((await gate({ min: 1 })).status).toBe(200);
-    const moved = await raw('PUT', '/model_aliases/production', { model });
+    const moved = await raw('PUT', `/model_aliases/${alias}`, { model });
     expect([moved.status, moved.body]).toMatchObject([200, { model }]);
-    expect(await tunefleet(model)).toMatchObject({ aliases: ['production'] });
+    expect(await tunefleet(model)).toMatchObject({ aliases: [alias] });
     await expect(client.models.delete(model)).rejects.toMatchObject({ status: 400, code: 'model_in_use' });
-    await raw('DELETE', '/model_aliases/production');
+    await raw('DELETE', `/model_aliases/${alias}`);
     expect(await client.models.delete(model)).toEqual({ id: model, object: 'model', deleted: true });
     await expect(client.models.retrieve(model)).rejects.toMatchObject({ status: 404 });
   }, 120_000);

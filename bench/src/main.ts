@@ -22,7 +22,9 @@ if (unknown !== undefined) {
   process.stderr.write(`bench: unknown option ${unknown}; there are --json and --ours-only\n`);
   process.exitCode = 2;
 } else if (name === undefined) {
-  process.stdout.write(`npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(14)}${one.about}\n`).join('')}`);
+  process.stdout.write(
+    `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(14)}${one.about}\n`).join('')}`,
+  );
 } else if (!chosen) {
   process.stderr.write(`bench: no benchmark '${name}'; there are ${BENCHMARKS.map((one) => one.name).join(', ')}\n`);
   process.exitCode = 2;

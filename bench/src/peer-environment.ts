@@ -16,7 +16,10 @@ export function peerPython(): string | null {
   if (existsSync(join(folder, 'complete'))) return python;
   mkdirSync(folder, { recursive: true });
   process.stderr.write(`bench: making the peers' environment once: ${PACKAGES.join(' ')}\n`);
-  for (const [command, ...args] of [['python3', '-m', 'venv', folder], [python, '-m', 'pip', 'install', '--quiet', ...PACKAGES]] as const) {
+  for (const [command, ...args] of [
+    ['python3', '-m', 'venv', folder],
+    [python, '-m', 'pip', 'install', '--quiet', ...PACKAGES],
+  ] as const) {
     const run = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     if (run.status === 0) continue;
     process.stderr.write(`bench: the peers cannot be built: ${command} ${args[0]} ${args[1]} ended with ${run.status}\n`);

@@ -9,7 +9,7 @@ import { startFleet } from './fleet.js';
 import { createEval, measure } from './measure.js';
 import { loadRows } from './rows.js';
 
-const SETTINGS = { epochs: 4, batchSize: 16, learningRate: 2e-3 };
+const SETTINGS = { epochs: 4, batchSize: 32, learningRate: 3e-3 };
 const REQUIRED_PASS_RATE = 0.75;
 const json = process.argv.includes('--json');
 const say = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -19,8 +19,16 @@ async function compare(folder: string, variant: string, python: string | null): 
     if (python) peers.push(await runSide(python, [PEER, folder, variant, THREADS]));
   }
   const own = median(ours);
-  const peer = python ? { name: 'PyTorch + transformers' + (variant === 'lora' ? ' + PEFT' : ''), ...median(peers) } : null;
-  return { bench: 'small-step', variant, unit: 'tokens/s', ours: own, peer, ratio: peer && own.value / peer.value, rss_ratio: peer && own.peak_rss_mb / peer.peak_rss_mb };
+  const peer = python ? { name: `PyTorch + transformers${variant === 'lora' ? ' + PEFT' : ''}`, ...median(peers) } : null;
+  return {
+    bench: 'small-step',
+    variant,
+    unit: 'tokens/s',
+    ours: own,
+    peer,
+    ratio: peer && own.value / peer.value,
+    rss_ratio: peer && own.peak_rss_mb / peer.peak_rss_mb,
+  };
 }
 
 /** Optimizer steps on the bundled base's shape: 16 short rows packed, against PyTorch on the same rows padded. */

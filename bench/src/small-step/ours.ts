@@ -6,7 +6,10 @@ import { BATCH, type Rows, STEPS, WARM_UP } from './work.js';
 
 const [folder = '', variant = 'full', threads = '2'] = process.argv.slice(2);
 const { ids, trained } = JSON.parse(readFileSync(join(folder, 'rows.json'), 'utf8')) as Rows;
-const rows = ids.map((row) => ({ ids: Int32Array.from(row), weights: Float32Array.from(row, (_, i) => (i >= row.length - trained ? 1 : 0)) }));
+const rows = ids.map((row) => ({
+  ids: Int32Array.from(row),
+  weights: Float32Array.from(row, (_, i) => (i >= row.length - trained ? 1 : 0)),
+}));
 
 let tokens = 0;
 let started = 0;
@@ -14,9 +17,24 @@ await train(
   {
     base: join(folder, 'base'),
     adapter: variant === 'lora' ? { type: 'lora', rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' } : { type: 'full' },
-    optimizer: { type: 'adamw', learning_rate: 1e-4, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0, max_grad_norm: 1, schedule: { type: 'constant', warmup_ratio: 0 } },
-    epochs: 1, batch_size: BATCH, micro_batch_size: BATCH, max_steps: null, shuffle: false, seed: 1,
-    snapshot: { every_steps: STEPS * 2, keep: 1 }, threads: Number(threads), folder: join(folder, `work-${process.pid}`),
+    optimizer: {
+      type: 'adamw',
+      learning_rate: 1e-4,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weight_decay: 0,
+      max_grad_norm: 1,
+      schedule: { type: 'constant', warmup_ratio: 0 },
+    },
+    epochs: 1,
+    batch_size: BATCH,
+    micro_batch_size: BATCH,
+    max_steps: null,
+    shuffle: false,
+    seed: 1,
+    snapshot: { every_steps: STEPS * 2, keep: 1 },
+    threads: Number(threads),
+    folder: join(folder, `work-${process.pid}`),
   },
   { count: rows.length, get: (index) => rows[index] as (typeof rows)[number] },
   null,

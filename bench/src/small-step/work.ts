@@ -5,8 +5,20 @@ import { randomStream } from '@tunefleet/models';
 
 /** The shape of the bundled base: about 1.9 M parameters. */
 const CONFIG: LlamaConfig = {
-  hiddenSize: 160, intermediateSize: 432, layers: 4, heads: 5, keyValueHeads: 5, headSize: 32, vocabularySize: 4096, maxPositions: 512,
-  normEpsilon: 1e-5, ropeTheta: 10_000, tiedEmbeddings: true, bosTokenId: 0, eosTokenIds: [1], padTokenId: 1,
+  hiddenSize: 160,
+  intermediateSize: 432,
+  layers: 4,
+  heads: 5,
+  keyValueHeads: 5,
+  headSize: 32,
+  vocabularySize: 4096,
+  maxPositions: 512,
+  normEpsilon: 1e-5,
+  ropeTheta: 10_000,
+  tiedEmbeddings: true,
+  bosTokenId: 0,
+  eosTokenIds: [1],
+  padTokenId: 1,
 };
 
 /** Rows of a short-text task: 20 to 60 tokens, the last 8 trained on. */
@@ -27,10 +39,16 @@ export async function makeWork(folder: string): Promise<void> {
   const tensors = [...llamaTensorShapes(CONFIG)].map(([name, shape]) => {
     const count = shape.reduce((a, b) => a * b, 1);
     const isNorm = name.endsWith('norm.weight');
-    return float32Tensor(name, shape, Float32Array.from({ length: count }, () => (isNorm ? 1 : (random.uniform() - 0.5) * 0.07)));
+    return float32Tensor(
+      name,
+      shape,
+      Float32Array.from({ length: count }, () => (isNorm ? 1 : (random.uniform() - 0.5) * 0.07)),
+    );
   });
   await writeLlamaFolder(join(folder, 'base'), CONFIG, tensors);
-  const ids = Array.from({ length: ROWS }, () => Array.from({ length: 20 + Math.floor(random.uniform() * 41) }, () => Math.floor(random.uniform() * CONFIG.vocabularySize)));
+  const ids = Array.from({ length: ROWS }, () =>
+    Array.from({ length: 20 + Math.floor(random.uniform() * 41) }, () => Math.floor(random.uniform() * CONFIG.vocabularySize)),
+  );
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'rows.json'), JSON.stringify({ ids, trained: TRAINED } satisfies Rows));
 }

@@ -34,7 +34,7 @@ const MOST_PODS = 16;
 
 // AWS_* and NATS_*: a shell's own credentials must not decide where the fleet stores things, and a pod gets none at all.
 const NOT_INHERITED =
-  /^(AWS_.*|NATS_.*|npm_.*|NODE_CHANNEL_.*|PORT|HOST|TMPDIR|TUNEFLEET_(PORT|DATA|PODS|API_KEY|IDENTITY_KEY|OBJECTS|RUN_DIR)(_FILE)?)$/;
+  /^(AWS_.*|NATS_.*|npm_.*|NODE_CHANNEL_.*|PORT|HOST|TMPDIR|TUNEFLEET_(PORT|DATA|PODS|API_KEY|IDENTITY_KEY|OBJECTS|RUN_DIR|INSTANCE)(_FILE)?)$/;
 
 const number = (env: NodeJS.ProcessEnv, name: string, fallback: number, least: number, most: number): number => {
   const text = env[name];

@@ -61,6 +61,7 @@ export const serviceProcesses = (
       NATS_CREDS_FILE: secrets.credentialsFile(service.name),
       TUNEFLEET_IDENTITY_KEY_FILE: secrets.identityKeyFile,
       TMPDIR: temporaryFolder(config, name),
+      TUNEFLEET_INSTANCE: name,
       [RUN_VARIABLE]: config.folders.run,
     };
     if (service.needs.includes('objects')) env['TUNEFLEET_OBJECTS'] = config.folders.objects;

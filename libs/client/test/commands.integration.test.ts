@@ -90,9 +90,10 @@ test('jobs: create with --watch ends with the finished job and shows loss and a 
   expect(job).toMatchObject({ status: 'succeeded', seed: 7, metadata: { team: 'tests' }, tunefleet: { adapter: { type: 'full' } } });
   seen.job = job.id;
   seen.model = job.fine_tuned_model;
-  expect(await text('jobs')).toContain(job.id);
-  expect(await text('jobs', 'get', job.id)).toMatch(/status +succeeded/);
-  expect(await text('jobs', 'events', job.id, '--limit', '3')).toContain('successfully completed');
+  const [all, one, events] = await Promise.all([text('jobs'), text('jobs', 'get', job.id), text('jobs', 'events', job.id, '--limit', '3')]);
+  expect(all).toContain(job.id);
+  expect(one).toMatch(/status +succeeded/);
+  expect(events).toContain('successfully completed');
   expect(await json(['jobs', 'watch', job.id])).toMatchObject({ status: 'succeeded' });
 });
 
@@ -131,9 +132,10 @@ test('evals: create, run, get, list', async () => {
   const args = ['evals', 'run', created.id, '--model', seen.model, '--data', data, '--message', '{{item.text}}', '--max-tokens', '8'];
   const run = await json<Thing & { result_counts: object }>(args);
   expect(run).toMatchObject({ status: 'completed', model: seen.model, result_counts: { total: 6, errored: 0 } });
-  expect(await text('evals', 'get', created.id)).toContain(run.id);
-  expect(await text('evals', 'get', created.id, run.id)).toContain('of 6');
-  expect(await text('evals')).toContain('intents');
+  const [whole, one, all] = await Promise.all([text('evals', 'get', created.id), text('evals', 'get', created.id, run.id), text('evals')]);
+  expect(whole).toContain(run.id);
+  expect(one).toContain('of 6');
+  expect(all).toContain('intents');
 });
 
 test('aliases: a gate refuses with its figures, then lets pass; set, list, delete', async () => {
@@ -163,14 +165,17 @@ test('keys: create, list, revoke; a revoked key is refused', async () => {
 });
 
 test('what is not built says so by name; wrong use is 2', async () => {
-  for (const args of [['models', 'import', 'x', '--name', 'y'], ['estimate', '--model', 'm'], ['preview'], ['export', 'm']])
-    expect((await json<{ error: Thing }>(args, 1)).error).toMatchObject({ code: 'not_supported' });
-  expect(await tunefleet(env, 'files', 'nonsense')).toMatchObject({ exit: 2 });
-  expect(await tunefleet(env, 'jobs', 'create', '--model', 'tunefleet-base')).toMatchObject({ exit: 2 });
-  expect(await tunefleet(env, 'keys', 'create', '--project', 'p')).toMatchObject({ exit: 2 });
-  expect(await tunefleet({}, 'files')).toMatchObject({ exit: 2, stderr: expect.stringContaining('TUNEFLEET_API_KEY') });
-  expect(await tunefleet({ ...env, TUNEFLEET_URL: 'http://127.0.0.1:1' }, 'files')).toMatchObject({
-    exit: 1,
-    stderr: expect.stringContaining('npm start'),
-  });
+  const notBuilt = [['models', 'import', 'x', '--name', 'y'], ['estimate', '--model', 'm'], ['preview'], ['export', 'm']];
+  const answers = await Promise.all(notBuilt.map((args) => json<{ error: Thing }>(args, 1)));
+  expect(answers.map(({ error }) => error['code'])).toEqual(notBuilt.map(() => 'not_supported'));
+  const [unknown, noFile, noScope, noKey, noFleet] = await Promise.all([
+    tunefleet(env, 'files', 'nonsense'),
+    tunefleet(env, 'jobs', 'create', '--model', 'tunefleet-base'),
+    tunefleet(env, 'keys', 'create', '--project', 'p'),
+    tunefleet({}, 'files'),
+    tunefleet({ ...env, TUNEFLEET_URL: 'http://127.0.0.1:1' }, 'files'),
+  ]);
+  for (const wrong of [unknown, noFile, noScope]) expect(wrong).toMatchObject({ exit: 2 });
+  expect(noKey).toMatchObject({ exit: 2, stderr: expect.stringContaining('TUNEFLEET_API_KEY') });
+  expect(noFleet).toMatchObject({ exit: 1, stderr: expect.stringContaining('npm start') });
 });

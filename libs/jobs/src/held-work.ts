@@ -7,6 +7,8 @@ import { retrying } from './retrying.js';
 import { controlSubject } from './work-queue.js';
 import type { Claim, Outcome, Wish, WorkContext } from './worker-options.js';
 
+const STEP_MS = 1000;
+
 /** Work that this worker holds: heartbeats beside the run, the wishes they bring, and the report of its end. */
 export class HeldWork implements WorkContext {
   private readonly stopping = new AbortController();
@@ -16,6 +18,7 @@ export class HeldWork implements WorkContext {
   private readonly timer: NodeJS.Timeout;
   private current: Wish = 'continue';
   private latestStep = 0;
+  private lastBeat = Number.NEGATIVE_INFINITY;
   private beating = false;
   private beatAgain = false;
   private ended = false;
@@ -54,6 +57,8 @@ export class HeldWork implements WorkContext {
 
   step(step: number): void {
     this.latestStep = step;
+    // Known a second later at most: a worker that dies often and yet gets further each time is no futile one.
+    if (performance.now() - this.lastBeat > STEP_MS) this.beat();
   }
 
   drain(): void {
@@ -125,6 +130,7 @@ export class HeldWork implements WorkContext {
       return;
     }
     this.beating = true;
+    this.lastBeat = performance.now();
     ask(this.bus, this.owner, 'jobs_heartbeat', { ...this.holder(), step: this.latestStep })
       .then(({ answer }) => {
         if (answer === 'stop') this.stop();

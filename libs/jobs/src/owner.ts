@@ -110,6 +110,7 @@ export class Owner<R extends WorkRecord, P extends WorkEntry> implements WorkOwn
 
   handlers() {
     return {
+      jobs_begin: (body: JobsRequest<'jobs_begin'>) => this.begin(body),
       jobs_claim: (body: JobsRequest<'jobs_claim'>) => this.claim(body),
       jobs_heartbeat: (body: JobsRequest<'jobs_heartbeat'>) => this.heartbeat(body),
       jobs_progress: (body: JobsRequest<'jobs_progress'>) => this.progress(body),
@@ -173,6 +174,22 @@ export class Owner<R extends WorkRecord, P extends WorkEntry> implements WorkOwn
       this.bus.logger.error({ err: error, id: record.id }, 'onChange failed');
     }
     this.reconciler.kick(false);
+  }
+
+  private async begin({ queue, instance, incarnation }: JobsRequest<'jobs_begin'>): Promise<Record<string, never>> {
+    const gone = (worker: string | null) => worker?.startsWith(`${instance}/`) && !worker.startsWith(`${instance}/${incarnation}/`);
+    const error = { code: 'training_failed', message: 'Its worker was restarted.', param: null };
+    const { held, waiting } = this.inQueue(queue);
+    for (const { id } of held)
+      await this.update(id, (current) => {
+        const { work } = current;
+        if (!isHeld(work.state) || work.completing || !gone(work.worker)) return null;
+        return this.lost(current, { step: this.leases.step(id, work.attempt), event: 'lost', error });
+      });
+    // A hint in the hands of the dead would come back much later: it is published anew.
+    for (const { id } of waiting) await this.queue.remove(queue, id);
+    this.reconciler.kick(false);
+    return {};
   }
 
   private async claim(body: JobsRequest<'jobs_claim'>): Promise<JobsReply<'jobs_claim'>> {

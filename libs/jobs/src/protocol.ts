@@ -29,7 +29,15 @@ export function respondFor(bus: Bus, service: WorkService, queues: readonly stri
           return owner[method](body as never);
         }) as never,
       );
-    for (const method of ['jobs_claim', 'jobs_heartbeat', 'jobs_progress', 'jobs_complete', 'jobs_fail', 'jobs_yield'] as const)
+    for (const method of [
+      'jobs_begin',
+      'jobs_claim',
+      'jobs_heartbeat',
+      'jobs_progress',
+      'jobs_complete',
+      'jobs_fail',
+      'jobs_yield',
+    ] as const)
       respond(method);
   }
   for (const queue of queues) {

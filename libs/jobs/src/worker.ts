@@ -5,6 +5,7 @@ import type { Bus } from '@tunefleet/messaging';
 import { HeldWork } from './held-work.js';
 import { HintSource } from './hint-source.js';
 import { ask } from './protocol.js';
+import { retrying } from './retrying.js';
 import type { Claim, Outcome, Worker, WorkerOptions } from './worker-options.js';
 
 const HEARTBEAT_MS = 5000;
@@ -24,6 +25,7 @@ class QueueWorker implements Worker {
   private markStopped: (outcome: Outcome | null) => void = () => undefined;
   private readonly held = new Set<HeldWork>();
   private readonly draining = new AbortController();
+  private readonly incarnation = randomBytes(6).toString('base64url');
 
   constructor(
     private readonly bus: Bus,
@@ -36,6 +38,7 @@ class QueueWorker implements Worker {
 
   start(): void {
     const { only, concurrency = 1 } = this.options;
+    void this.begin();
     const loops =
       only === undefined ? Array.from({ length: concurrency }, () => this.takeHints()) : [this.claimAndRun(only, () => undefined)];
     Promise.all(loops).then(
@@ -55,6 +58,17 @@ class QueueWorker implements Worker {
     this.draining.abort();
     for (const held of this.held) held.drain();
     await this.stopped;
+  }
+
+  /** Lets the owner take back at once what the process before this one held, instead of waiting for its lease to lapse. */
+  private async begin(): Promise<void> {
+    const { instance } = this.bus;
+    if (instance === undefined) return;
+    const { owner, queue } = this.options;
+    const body = { queue, instance, incarnation: this.incarnation };
+    await retrying(() => ask(this.bus, owner, 'jobs_begin', body), this.draining.signal).catch((error: unknown) =>
+      this.bus.logger.debug({ err: error, queue }, 'what was held before is left to its lease'),
+    );
   }
 
   private async takeHints(): Promise<null> {
@@ -90,7 +104,7 @@ class QueueWorker implements Worker {
   /** Asks again with the same token when no answer came: the owner then answers the same attempt. */
   private async claim(id: string): Promise<Claim | null> {
     const { owner, queue, only } = this.options;
-    const worker = `${process.pid}-${randomBytes(9).toString('base64url')}`;
+    const worker = `${this.bus.instance ?? process.pid}/${this.incarnation}/${randomBytes(9).toString('base64url')}`;
     for (let tries = 1; ; tries++) {
       try {
         return (await ask(this.bus, owner, 'jobs_claim', { queue, id, worker }, CLAIM_MS)).claim;

@@ -160,6 +160,28 @@ test('a worker that falls silent loses the work; its late words are refused; the
   expect(names(job)).toEqual(['created', 'started', 'lost', 'succeeded']);
 });
 
+test('what a killed worker held goes on as soon as its successor of the same instance begins; others keep theirs', async () => {
+  const on = await rig({ leaseMs: 60_000, slots: { one: 2 }, queues: ['one'] });
+  const start = async (instance: string, run: (claim: { attempt: number }, context: WorkContext) => Promise<Outcome>) => {
+    const bus = await connect({ url: nats.url, name: 'worker', logger: quiet, instance });
+    return { bus, worker: startWorker(bus, { owner: 'trainer', queue: 'one', run }) };
+  };
+  const other = await start('pod-2', (_claim, context) => ended(context));
+  await on.submit('job-other');
+  await inState(on, 'job-other', 'running');
+  await on.submit('job-killed');
+  const claim = { queue: 'one', id: 'job-killed', worker: 'pod-1/earlier/1' };
+  await until(() => on.owner.place('job-killed')?.reason === 'worker');
+  expect(await on.bus.request('trainer.jobs_claim', claim)).toMatchObject({ claim: { attempt: 1 } });
+  const next = await start('pod-1', async ({ attempt }) => ({ type: 'completed', result: `attempt ${attempt}` }));
+  const done = await inState(on, 'job-killed', 'succeeded');
+  expect(done.result).toBe('attempt 2');
+  expect(names(done)).toEqual(['created', 'started', 'lost', 'succeeded']);
+  expect((await on.state('job-other')).work).toMatchObject({ state: 'running', attempt: 1 });
+  await Promise.all([other.worker.drain(), next.worker.drain()]);
+  await Promise.all([other.bus.drain(), next.bus.drain()]);
+});
+
 test('failures: permanent at once; retried until attempts are used up; a thrown error is retried', async () => {
   const on = await rig({ maxAttempts: 3 });
   const tries: Record<string, number> = {};

@@ -18,6 +18,8 @@ export interface BusOptions {
   logger: Logger;
   /** Copies that JetStream keeps of buckets and streams made over this connection; 3 on a cluster of servers. Default 1. */
   replicas?: number | undefined;
+  /** Name of this process that its successor takes over, where whoever starts it gives one (`TUNEFLEET_INSTANCE`). */
+  instance?: string | undefined;
 }
 
 export interface RequestOptions {
@@ -34,9 +36,13 @@ export interface Bus {
   readonly name: string;
   readonly logger: Logger;
   readonly replicas: number;
+  readonly instance: string | undefined;
   /** For `libs/records` and `libs/jobs` alone. */
   readonly connection: NatsConnection;
-  /** Throws ApiError: the responder's own code, or `service_unavailable` when nobody answers in time. */
+  /**
+   * Throws ApiError: the responder's own code, or `service_unavailable` when nobody answers in time. Sent again when the service or NATS was
+   * restarted meanwhile: every method is idempotent.
+   */
   request<M extends RpcMethod>(method: M, body: RpcRequest<M>, options?: RequestOptions): Promise<RpcReply<M>>;
   /** Answer a method `<name>.<method>` of this service; its replicas share the requests. ApiErrors travel to the caller, others become `internal_error`. */
   respond<M extends RpcMethod>(

@@ -2,12 +2,16 @@ import { ApiError, type RpcMethod, type RpcReply, type RpcRequest } from '@tunef
 import { connect as connectNats, ErrorCode, type Msg, type NatsConnection, NatsError, type Subscription } from 'nats';
 import type { Bus, BusOptions, EventName, Logger, RequestOptions } from './bus.js';
 import { currentContext, fromHeaders, toHeaders, withContext } from './context.js';
+import { Pending } from './pending.js';
 import { type Answer, checksOf, fromWireError, toWireError } from './wire.js';
 
 const REQUEST_TIMEOUT_MS = 5000;
+/** Responders of a service are registered one after another: its start is told when the last few are. */
+const STARTED_MS = 20;
+const STARTED = 'control.started';
 
 /** Connects, waiting as long as it takes for the server to be there. */
-export async function connect({ url, creds, name, logger, replicas = 1 }: BusOptions): Promise<Bus> {
+export async function connect({ url, creds, name, logger, replicas = 1, instance }: BusOptions): Promise<Bus> {
   const split = creds?.indexOf(':') ?? -1;
   if (creds !== undefined && split < 1) throw new Error('NATS_CREDS: expected user:password');
   const user = creds?.slice(0, split);
@@ -24,7 +28,7 @@ export async function connect({ url, creds, name, logger, replicas = 1 }: BusOpt
     pingInterval: 5000,
     maxPingOut: 2,
   });
-  return new NatsBus(connection, name, logger, replicas);
+  return new NatsBus(connection, name, logger, replicas, instance);
 }
 
 class NatsBus implements Bus {
@@ -33,13 +37,18 @@ class NatsBus implements Bus {
   private readonly reconnectCallbacks = new Set<() => void>();
   private readonly handlers = new Set<Promise<void>>();
   private readonly subscriptions = new Set<Subscription>();
+  private readonly pending = new Pending();
+  private announcing: NodeJS.Timeout | null = null;
 
   constructor(
     readonly connection: NatsConnection,
     readonly name: string,
     readonly logger: Logger,
     readonly replicas: number,
+    readonly instance: string | undefined,
   ) {
+    this.subscribe(`${STARTED}.*`, null, async ({ subject }) => this.pending.again(subject.split('.')[2]));
+    this.onReconnect(() => this.pending.again());
     void this.followStatus();
   }
 
@@ -59,7 +68,10 @@ class NatsBus implements Bus {
     checks.request(body);
     const context = currentContext();
     const headers = toHeaders(options.requestId === undefined ? context : { ...context, requestId: options.requestId });
-    const answering = this.connection.request(`rpc.${method}`, JSON.stringify(body), { timeout: timeoutMs, headers });
+    const data = JSON.stringify(body);
+    const answering = this.pending.send(method.split('.')[0] ?? '', timeoutMs, (timeout) =>
+      this.connection.request(`rpc.${method}`, data, { timeout, headers }),
+    );
     const message = await untilAborted(answering, signal).catch((cause) => {
       throw cause instanceof NatsError ? unavailable(method, cause) : cause;
     });
@@ -92,6 +104,15 @@ class NatsBus implements Bus {
     this.subscribe(`rpc.${method}`, this.name, async (message) => {
       message.respond(JSON.stringify(await answer(message)));
     });
+    this.announce();
+  }
+
+  /** Says that this service answers (again): what its predecessor left unanswered is asked anew. */
+  private announce(): void {
+    this.announcing ??= setTimeout(() => {
+      this.announcing = null;
+      if (!this.connection.isClosed()) this.connection.publish(`${STARTED}.${this.name}`);
+    }, STARTED_MS);
   }
 
   emit(event: EventName, body: object): void {

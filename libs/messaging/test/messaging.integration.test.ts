@@ -27,8 +27,8 @@ let trainer: Bus;
 beforeAll(async () => {
   if (!present) return;
   nats = await startNatsServer(`authorization { users: [
-    { user: dataset, password: one, permissions: { subscribe: ["rpc.dataset.>", "_INBOX.dataset.>", "events.>"], publish: ["rpc.>", "_INBOX.>", "events.dataset.>"] } },
-    { user: trainer, password: two, permissions: { subscribe: ["rpc.trainer.>", "_INBOX.trainer.>", "events.>"], publish: ["rpc.>", "_INBOX.>", "events.trainer.>"] } } ] }`);
+    { user: dataset, password: one, permissions: { subscribe: ["rpc.dataset.>", "_INBOX.dataset.>", "events.>", "control.>"], publish: ["rpc.>", "_INBOX.>", "events.dataset.>", "control.>"] } },
+    { user: trainer, password: two, permissions: { subscribe: ["rpc.trainer.>", "_INBOX.trainer.>", "events.>", "control.>"], publish: ["rpc.>", "_INBOX.>", "events.trainer.>", "control.>"] } } ] }`);
   dataset = await connect({ url: nats.url, creds: 'dataset:one', name: 'dataset', logger: quiet });
   trainer = await connect({ url: nats.url, creds: 'trainer:two', name: 'trainer', logger: quiet });
 });
@@ -105,6 +105,25 @@ test('events arrive, and after a killed server requests and events go on', async
   while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(seen).toEqual([{ id: 1 }, { id: 2 }]);
   off();
+});
+
+test('a service that dies over a request is asked again as soon as its successor answers', async () => {
+  const doomed = await connect({ url: nats.url, creds: 'dataset:one', name: 'dataset', logger: quiet });
+  let taken = (): void => undefined;
+  const begun = new Promise<void>((resolve) => {
+    taken = resolve;
+  });
+  doomed.respond('dataset.jobs_fail', async () => {
+    taken();
+    return new Promise<never>(() => undefined);
+  });
+  await doomed.connection.flush();
+  const error = { code: 'training_failed', message: 'x', param: null };
+  const answer = trainer.request('dataset.jobs_fail', { queue: 'q', id: 'x', attempt: 1, error, retry: true }, { timeoutMs: 10_000 });
+  await begun;
+  await doomed.connection.close();
+  dataset.respond('dataset.jobs_fail', async () => ({}));
+  expect(await answer).toEqual({});
 });
 
 test('drain lets a running handler answer', async () => {

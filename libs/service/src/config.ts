@@ -13,6 +13,8 @@ export const BaseConfig = Type.Object({
   /** `user:password`. */
   NATS_CREDS: Type.Optional(Type.String()),
   TUNEFLEET_IDENTITY_KEY: Type.String({ minLength: 32 }),
+  /** Name that the process started in place of this one has too, and no other at the same time: its work is then taken back at once. */
+  TUNEFLEET_INSTANCE: Type.Optional(Type.String({ pattern: '^[-\\w.]{1,128}$' })),
 });
 export type BaseConfig = Static<typeof BaseConfig>;
 

@@ -13,7 +13,7 @@ const SWEEP_MS = 15_000;
 
 const config = readConfig(Config);
 const logger = createLogger('dataset', config.LOG_LEVEL);
-const bus = await connect({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'dataset', logger });
+const bus = await connect({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'dataset', logger, instance: config.TUNEFLEET_INSTANCE });
 let url = `http://${config.HOST}:${config.PORT}`;
 const objects = await objectStoreFromConfig(config, config.TUNEFLEET_IDENTITY_KEY, () => url);
 const store = await openStore(bus);

@@ -8,7 +8,13 @@ import { openStore } from './store/records.js';
 
 const config = readConfig(Config);
 const logger = createLogger('evaluator', config.LOG_LEVEL);
-const bus = await connect({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'evaluator', logger });
+const bus = await connect({
+  url: config.NATS_URL,
+  creds: config.NATS_CREDS,
+  name: 'evaluator',
+  logger,
+  instance: config.TUNEFLEET_INSTANCE,
+});
 const objects = await objectStoreFromConfig(config, config.TUNEFLEET_IDENTITY_KEY, `http://${config.HOST}:${config.PORT}`);
 const store = await openStore(bus);
 const runs = await openRuns(bus, objects, store, config.TUNEFLEET_CONCURRENT_RUNS);

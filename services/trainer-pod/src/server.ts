@@ -12,7 +12,13 @@ import { exitCodeOf } from './supervision/supervise.js';
 
 const config = readConfig(Config);
 const logger = createLogger('trainer-pod', config.LOG_LEVEL);
-const bus = await connect({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'trainer-pod', logger });
+const bus = await connect({
+  url: config.NATS_URL,
+  creds: config.NATS_CREDS,
+  name: 'trainer-pod',
+  logger,
+  instance: config.TUNEFLEET_INSTANCE,
+});
 const workFolder = await openWorkFolder();
 await removeStalePidFiles(config.TUNEFLEET_RUN_DIR);
 const parts: PodParts = {

@@ -24,7 +24,5 @@ export function connect(): Tunefleet {
   return new Tunefleet({ url, apiKey });
 }
 
-export type Finish = (result: Result) => void;
-
 /** Gives a command its body: what the body returns is shown. */
 export type Define = <A extends unknown[]>(command: Command, body: (...args: A) => Promise<Result>) => void;

@@ -25,7 +25,8 @@ export const TunefleetSettings = strict({
   task: Type.Optional(nullable(literals(...TASKS))),
   adapter: Type.Optional(
     strict({
-      type: Type.String(),
+      /** Left out: what the model is tuned by otherwise. */
+      type: Type.Optional(Type.String()),
       rank: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
       alpha: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
       dropout: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1 })),

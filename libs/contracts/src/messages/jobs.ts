@@ -17,6 +17,14 @@ export const jobsProtocol = {
       claim: Nullable(Type.Object({ id: Id, attempt: Type.Integer(), project: Type.String(), kind: Type.String(), spec: Type.Unknown() })),
     }),
   },
+  /**
+   * A worker begins whose token starts with `<instance>/<incarnation>/`. There is one of an instance at a time: what an earlier incarnation
+   * of it held is lost, and hints that it may have taken with it are sent again.
+   */
+  jobs_begin: {
+    request: Type.Object({ queue: Type.String(), instance: Type.String(), incarnation: Type.String() }),
+    reply: Type.Object({}),
+  },
   jobs_heartbeat: {
     request: Type.Object({ ...Holder, step: Type.Integer() }),
     reply: Type.Object({ answer: Type.Union([Type.Literal('continue'), Type.Literal('pause'), Type.Literal('stop')]) }),

@@ -19,7 +19,8 @@ export function limitTime(app: FastifyInstance, defaultSeconds: number): void {
   app.addHook('onSend', stop);
   app.addHook('onResponse', stop);
   app.addHook('onResponse', async ({ raw }) => {
-    if (raw.complete || raw.socket.destroyed) return;
+    // an injected request has no socket of its own
+    if (raw.complete || !raw.socket?.destroy || raw.socket.destroyed) return;
     raw.resume();
     const cut = setTimeout(() => raw.socket.destroy(), LINGER_SECONDS * 1000).unref();
     raw.once('end', () => clearTimeout(cut));

@@ -14,7 +14,9 @@ const invalid = (key: string, message: string): ApiError => new ApiError('invali
 /** The adapter that trains: as given, else the parent's, else the base's default (LoRA of rank 8, alpha 16). */
 export function adapterOf(given: Given | undefined, byDefault: 'full' | 'lora', parent: ParentAdapter | null): AdapterInfo {
   if (parent) return continued(given, parent);
-  const type = given?.type ?? byDefault;
+  // a rank says LoRA, whatever the base's default is
+  const shaped = given !== undefined && (['rank', 'alpha', 'dropout', 'targets'] as const).some((key) => given[key] !== undefined);
+  const type = given?.type ?? (shaped ? 'lora' : byDefault);
   if (type === 'full') {
     for (const key of ['rank', 'alpha', 'dropout', 'targets'] as const)
       if (given?.[key] !== undefined)

@@ -52,7 +52,7 @@ const viewLife = ({ name: _name, ...event }: LifeEvent): FineTuningJobEvent => (
   ...event,
   object: 'fine_tuning.job.event',
   type: 'message',
-  data: null,
+  data: {},
 });
 
 /** Names of events that stand before the steps of the same second: what they tell of lets steps begin. */

@@ -33,8 +33,9 @@ export function refuseUnsupported(body: JobCreateBody): void {
   for (const key of ['freeze', 'unfreeze', 'early_stopping'] as const) if (block[key]) refuse(`tunefleet.${key}`, `'${key}'`);
   const adapter = block.adapter;
   if (!adapter) return;
-  if (OTHER_ADAPTERS.includes(adapter.type)) refuse('tunefleet.adapter.type', `The adapter '${adapter.type}'`);
-  if (adapter.type !== 'lora' && adapter.type !== 'full')
+  if (adapter.type !== undefined && OTHER_ADAPTERS.includes(adapter.type))
+    refuse('tunefleet.adapter.type', `The adapter '${adapter.type}'`);
+  if (adapter.type !== undefined && adapter.type !== 'lora' && adapter.type !== 'full')
     throw new ApiError('invalid_value', `'tunefleet.adapter.type' is 'lora' or 'full', not '${adapter.type}'.`, {
       param: 'tunefleet.adapter.type',
     });
