@@ -36,13 +36,14 @@ async function suite(name: string): Promise<Results> {
     join(ROOT, 'node_modules/jest/bin/jest.js'),
     '--selectProjects=acceptance',
     '--runInBand',
+    '--forceExit',
     '--json',
     `--outputFile=${output}`,
   ];
   const { JEST_WORKER_ID: _ours, ...inherited } = process.env;
   const child = spawn(process.execPath, ['--experimental-vm-modules', ...jest, `--testPathPatterns=acceptance/tests/${name}.test.ts`], {
     cwd: ROOT,
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'inherit'], // its report is part of ours
     env: { ...inherited, NODE_OPTIONS: '', TUNEFLEET_URL: fleet.url, TUNEFLEET_API_KEY: fleet.key },
   });
   await once(child, 'exit');
