@@ -12,7 +12,7 @@ import { skipUnless } from '../../tools/jest/skip-unless.js';
 // The acceptance suite against the services as compose starts them: by environment alone, two of each that may run side by side.
 const missing = natsServerPath() === undefined ? NATS_MISSING : s3Missing();
 const test = skipUnless(missing === undefined, missing ?? '');
-const SUITES = ['files', 'models', 'jobs'];
+const SUITES = ['keys', 'files', 'models', 'evals', 'jobs', 'not-built'];
 const MINUTES_5 = 300_000;
 
 let fleet: EnvironmentFleet;
