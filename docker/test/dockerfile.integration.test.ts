@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -14,13 +14,15 @@ const build = lines.slice(
 
 let folder: string;
 
-/** What COPY takes from a build context without ignored files: the files git tracks or would track. */
+const ignored = /(^|\/)(node_modules|dist|test)\//; // what docker/Dockerfile.dockerignore keeps out
+
+/** What COPY takes: the files git tracks or would track, less the ignored ones. */
 function copy(source: string): void {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '--', source], {
     cwd: ROOT,
     encoding: 'utf8',
   });
-  for (const file of listed.split('\0').filter((name) => name !== '' && existsSync(join(ROOT, name))))
+  for (const file of listed.split('\0').filter((name) => name !== '' && !ignored.test(name) && existsSync(join(ROOT, name))))
     cpSync(join(ROOT, file), join(folder, file), { recursive: true });
 }
 
@@ -33,7 +35,8 @@ beforeAll(() => {
       execFileSync('sh', ['-euc', line.slice(4)], {
         cwd: folder,
         stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, NODE_ENV: '', NODE_OPTIONS: '' },
+        // both clients take what their caches hold and ask the registry for the rest
+        env: { ...process.env, NODE_ENV: '', NODE_OPTIONS: '', npm_config_prefer_offline: 'true' },
       });
   }
 }, 420_000);
@@ -52,8 +55,18 @@ test.each(SERVICES)('the build lines leave %s ready to start: it comes as far as
 });
 
 test('development packages are left out, bundled base models are in', () => {
-  for (const name of ['typescript', 'jest', '@biomejs']) expect(existsSync(join(folder, 'node_modules', name))).toBe(false);
+  const packages = readdirSync(join(folder, 'node_modules/.pnpm'));
+  const development = /^(typescript|jest|@swc\+core|@biomejs\+biome|testcontainers|openai|kubernetes-models|knip)@/;
+  expect(packages.filter((name) => development.test(name))).toEqual([]);
+  expect(packages.filter((name) => /^(fastify|nats|onnxruntime-node)@/.test(name))).toHaveLength(3);
   expect(statSync(join(folder, 'base-models')).isDirectory()).toBe(true);
+});
+
+test('its size is known, and no more than a node image may carry', () => {
+  const kilobytes = (path: string): number => Number(execFileSync('du', ['-sk', path], { cwd: folder, encoding: 'utf8' }).split('\t')[0]);
+  const [all, packages] = [kilobytes('.'), kilobytes('node_modules')].map((kb) => Math.round(kb / 1024));
+  process.stderr.write(`image folder: ${all} MiB, of which packages ${packages} MiB\n`);
+  expect(all).toBeLessThan(300);
 });
 
 test('the image runs as a numbered user from pinned bases', () => {
