@@ -145,8 +145,7 @@ describe('aliases and gates', () => {
         { type: 'string_check', name: 'differs', input: '{{sample.output_text}}', reference: '{{item.text}}', operation: 'ne' },
       ],
     });
-    const gate = (rule: object) =>
-      raw('PUT', `/model_aliases/${alias}/gate`, { rules: [{ eval: made.id, metric: 'pass_rate', ...rule }] });
+    const gate = (rule: object) => raw('PUT', `/model_aliases/${alias}/gate`, { rules: [{ eval: made.id, metric: 'pass_rate', ...rule }] });
     expect((await gate({ min: 1 })).status).toBe(200);
     const before = await raw('PUT', `/model_aliases/${alias}`, { model });
     expect([before.status, before.body.error]).toMatchObject([
