@@ -17,6 +17,7 @@ const phases = [
   { name: 'unit', run: () => runSuite('unit', { minutes: 10 }) },
   { name: 'integration', run: () => runSuite('integration', { minutes: 15, inBand: true }) },
   { name: 'acceptance', run: () => runSuite('acceptance', { minutes: 20, inBand: true }) },
+  { name: 'kill', run: () => runSuite('kill', { minutes: 15, inBand: true }) },
 ];
 
 const total = { passed: 0, failed: 0, skipped: 0 };

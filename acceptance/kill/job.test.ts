@@ -118,7 +118,7 @@ test('the pod, again and again', async () => {
   const job = await createJob(client, file);
   const draw = draws('pods');
   for (let seen = 0; ; ) {
-    seen = await reaches(job.id, seen + draw(STEPS / 10, STEPS / 5));
+    seen = await reaches(job.id, Math.min(STEPS, seen + draw(STEPS / 8, STEPS / 3)));
     if (seen >= STEPS) break;
     fleet.kill('trainer-pod-1');
   }

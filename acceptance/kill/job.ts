@@ -6,7 +6,7 @@ import type { Fleet } from '../harness/fleet.js';
 /** Rows a step, and steps of the job that the kills disturb: a few seconds of training. */
 export const BATCH = 4;
 export const ROWS = 80;
-export const EPOCHS = 4;
+export const EPOCHS = 3;
 export const STEPS = EPOCHS * Math.ceil(ROWS / BATCH);
 
 /**

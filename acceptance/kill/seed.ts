@@ -9,6 +9,6 @@ export function draws(name: string): (from: number, to: number) => number {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return from + (((mixed ^ (mixed >>> 14)) >>> 0) % (to - from + 1));
+    return Math.floor(from + (((mixed ^ (mixed >>> 14)) >>> 0) % (to - from + 1)));
   };
 }

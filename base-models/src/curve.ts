@@ -29,6 +29,7 @@ export function lossSvg(rows: readonly MetricsRow[]): string {
       `<line x1="${MARGIN}" x2="${WIDTH - MARGIN}" y1="${y(loss)}" y2="${y(loss)}" stroke="#ddd"/><text x="${MARGIN - 8}" y="${y(loss)}" text-anchor="end" dominant-baseline="middle">${loss}</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>Training loss by optimizer step</title>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 ${marks.join('\n')}
 <polyline points="${path}" fill="none" stroke="#0a6" stroke-width="2"/>

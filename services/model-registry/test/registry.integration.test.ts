@@ -12,7 +12,7 @@ import { buildApp } from '../src/app.js';
 import { registerBundled } from '../src/domain/bundled.js';
 import { openStore, type Store } from '../src/store/records.js';
 
-const BASE = join(import.meta.dirname, '../../../libs/training-core/test/fixtures/tiny-llama');
+const BASE = join(import.meta.dirname, '../../../libs/models/test/fixtures/tiny-llama');
 const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
 const key = 'k'.repeat(32);
 const logger = createLogger('model-registry', 'silent');

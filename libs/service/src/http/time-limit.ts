@@ -22,7 +22,7 @@ export function limitTime(app: FastifyInstance, defaultSeconds: number): void {
     // an injected request has no socket of its own
     if (raw.complete || !raw.socket?.destroy || raw.socket.destroyed) return;
     raw.resume();
-    const cut = setTimeout(() => raw.socket.destroy(), LINGER_SECONDS * 1000).unref();
+    const cut = setTimeout(() => raw.destroy(), LINGER_SECONDS * 1000).unref();
     raw.once('end', () => clearTimeout(cut));
   });
   app.addHook('onRequestAbort', async (request) => {
