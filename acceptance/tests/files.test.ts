@@ -130,6 +130,8 @@ test('a client that hangs up in mid-upload leaves nothing, and the service lives
       controller.enqueue(Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n`));
     },
     async pull(controller) {
+      // fetch goes on asking after an abort
+      if (abort.signal.aborted) return controller.close();
       controller.enqueue(Buffer.alloc(65_536, 0x61));
       await new Promise((next) => setTimeout(next, 10));
     },
