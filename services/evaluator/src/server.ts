@@ -15,11 +15,13 @@ const bus = await connect({
   logger,
   instance: config.TUNEFLEET_INSTANCE,
 });
-const objects = await objectStoreFromConfig(config, config.TUNEFLEET_IDENTITY_KEY, `http://${config.HOST}:${config.PORT}`);
+// signed URLs name the address that the system gave, where PORT is 0
+let url = `http://${config.HOST}:${config.PORT}`;
+const objects = await objectStoreFromConfig(config, config.TUNEFLEET_IDENTITY_KEY, () => url);
 const store = await openStore(bus);
 const runs = await openRuns(bus, objects, store, config.TUNEFLEET_CONCURRENT_RUNS);
 const app = await buildApp({ config, logger, bus, objects, store, runs });
-await runService({
+({ url } = await runService({
   name: 'evaluator',
   config,
   logger,
@@ -28,4 +30,4 @@ await runService({
     { name: 'runs', seconds: 10, run: () => runs.drain() },
     { name: 'messaging', seconds: 5, run: () => bus.drain() },
   ],
-});
+}));

@@ -1,4 +1,4 @@
-import { CreateEvalBody, EvalObject, LIMITS, mintId, UpdateEvalBody } from '@tunefleet/contracts';
+import { ApiError, CreateEvalBody, EvalObject, LIMITS, mintId, UpdateEvalBody } from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
 import { createOnce } from '@tunefleet/records';
 import { type App, ListSchema, listOf, onceRequest } from '@tunefleet/service';
@@ -70,6 +70,8 @@ async function byUpdate(store: Store, project: string, { after, limit, order }: 
     .filter((view) => view.project === project)
     .sort((a, b) => sign * (a.updated_at - b.updated_at || (a.id < b.id ? -1 : 1)));
   const start = after === undefined ? 0 : all.findIndex((view) => view.id === after) + 1;
+  if (after !== undefined && start === 0)
+    throw new ApiError('invalid_value', `'after' names no eval of this project: '${after}'.`, { param: 'after' });
   const found = await Promise.all(all.slice(start, start + limit).map(({ id }) => store.evals.get(id)));
   return listOf(
     found.flatMap((stored) => (stored ? [evalView(stored.value)] : [])),
