@@ -1,5 +1,5 @@
 // The owning service of the kill tests: environment NATS_URL, QUEUE, SLOTS, EFFECTS (a folder that stands for another service's idempotent store).
-import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, linkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openWork, summarize, WorkState } from '@tunefleet/jobs';
 import { connect } from '@tunefleet/messaging';
@@ -39,7 +39,16 @@ await openWork(bus, {
   onComplete: async ({ id }, attempt, result) => {
     // As a registry would: the first manifest under a derived id counts, the same again is the same answer.
     const effect = join(EFFECTS, `${id}.effect`);
-    if (!existsSync(effect)) writeFileSync(effect, `${attempt} ${result}`, { flag: 'wx' });
+    // Whole or not there: a kill between open and write must not leave an empty effect.
+    if (!existsSync(effect)) {
+      const draft = `${effect}.${process.pid}`;
+      writeFileSync(draft, `${attempt} ${result}`);
+      try {
+        linkSync(draft, effect);
+      } catch (error) {
+        if (error.code !== 'EEXIST') throw error;
+      }
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
     return { result: String(result) };
   },
