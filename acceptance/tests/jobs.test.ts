@@ -147,9 +147,15 @@ describe('moves', () => {
       60,
     );
 
-  test('cancel is immediate in the record', async () => {
+  test('a running job says when it may be done; cancel is immediate in the record', async () => {
     const job = await long();
     await running(job.id);
+    const estimating = await until(
+      () => client.fineTuning.jobs.retrieve(job.id),
+      (j) => j.estimated_finish !== null,
+      30,
+    );
+    expect(estimating.estimated_finish).toBeGreaterThan(job.created_at);
     expect((await client.fineTuning.jobs.cancel(job.id)).status).toBe('cancelled');
     expect((await client.fineTuning.jobs.retrieve(job.id)).status).toBe('cancelled');
   }, 90_000);
