@@ -46,6 +46,8 @@ test('a request is answered, and request id and trace go along', async () => {
     if (id === 'file-slow') await new Promise((resolve) => setTimeout(resolve, 400));
     return file;
   });
+  // the subscription has reached the server
+  await dataset.connection.flush();
   const context = { requestId: 'req_1', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
   expect(await withContext(context, () => trainer.request('dataset.get_file', question))).toEqual(file);
   expect(seen).toEqual(context);
@@ -66,6 +68,7 @@ test('an error keeps code, param and detail; an unforeseen one tells nothing', a
 test('bodies that do not match their schema are refused by path', async () => {
   await expect(trainer.request('dataset.get_file', { project: 'default' } as never)).rejects.toThrow(/Request dataset.get_file .*id/);
   dataset.respond('dataset.get_content', async () => ({ path: 1 }) as never);
+  await dataset.connection.flush();
   await expect(trainer.request('dataset.get_content', question)).rejects.toThrow(/Reply of dataset.get_content/);
 });
 
@@ -123,6 +126,7 @@ test('a service that dies over a request is asked again as soon as its successor
   await begun;
   await doomed.connection.close();
   dataset.respond('dataset.jobs_fail', async () => ({}));
+  await dataset.connection.flush();
   expect(await answer).toEqual({});
 });
 
