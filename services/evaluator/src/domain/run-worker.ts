@@ -45,8 +45,11 @@ export async function workOnRun({ bus, objects, store }: Tools, claim: Claim, co
     for await (const rows of chunked(await own.rows())) {
       if (context.wish() === 'drain' || context.wish() === 'pause') return { type: 'drained' };
       context.signal.throwIfAborted();
-      const items = (await own.items(chunk)) ?? (await doChunk(bus, run, of, rows, chunk, grading, context.signal));
-      await own.putItems(chunk, items);
+      let items = await own.items(chunk);
+      if (!items) {
+        items = await doChunk(bus, run, of, rows, chunk, grading, context.signal);
+        await own.putItems(chunk, items);
+      }
       summary = addItems(summary, items);
       chunk += 1;
       context.step(chunk);
