@@ -1,33 +1,36 @@
+import { parseArgs } from 'node:util';
+import { type Benchmark, DataAbsentError } from './benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
-
-export interface Options {
-  json: boolean;
-  oursOnly: boolean;
-}
-
-interface Benchmark {
-  name: string;
-  about: string;
-  run(options: Options): Promise<void>;
-}
 
 const BENCHMARKS: readonly Benchmark[] = [smallStep];
 
+const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
+
+function fail(message: string, code: number): void {
+  process.stderr.write(`bench: ${message}\n`);
+  process.exitCode = code;
+}
+
+async function run(benchmark: Benchmark, args: string[]): Promise<void> {
+  const common = { json: { type: 'boolean' }, 'ours-only': { type: 'boolean' } } as const;
+  const { values, positionals } = parseArgs({ args, options: { ...common, ...benchmark.options }, allowPositionals: true });
+  const { json, 'ours-only': oursOnly, ...own } = values as Record<string, string | boolean>;
+  await benchmark.run({ json: json === true, oursOnly: oursOnly === true, arguments: positionals, own });
+}
+
 const args = process.argv.slice(2);
-const name = args.find((arg) => !arg.startsWith('--'));
-const unknown = args.find((arg) => arg.startsWith('--') && !['--json', '--ours-only'].includes(arg));
+const place = args.findIndex((arg) => !arg.startsWith('--'));
+const name = args[place];
 const chosen = BENCHMARKS.find((benchmark) => benchmark.name === name);
 
-if (unknown !== undefined) {
-  process.stderr.write(`bench: unknown option ${unknown}; there are --json and --ours-only\n`);
-  process.exitCode = 2;
-} else if (name === undefined) {
-  process.stdout.write(
-    `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(14)}${one.about}\n`).join('')}`,
-  );
+if (name === undefined) {
+  process.stdout.write(USAGE);
 } else if (!chosen) {
-  process.stderr.write(`bench: no benchmark '${name}'; there are ${BENCHMARKS.map((one) => one.name).join(', ')}\n`);
-  process.exitCode = 2;
+  fail(`no benchmark '${name}'; there are ${BENCHMARKS.map((one) => one.name).join(', ')}`, 2);
 } else {
-  await chosen.run({ json: args.includes('--json'), oursOnly: args.includes('--ours-only') });
+  await run(chosen, args.toSpliced(place, 1)).catch((error: unknown) => {
+    if (error instanceof DataAbsentError) fail(error.message, 3);
+    else if (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) fail(error.message, 2);
+    else throw error;
+  });
 }

@@ -4,7 +4,15 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** Pinned: figures name these. */
-const PACKAGES = ['torch==2.15.0', 'transformers==5.23.0', 'peft==0.21.2', 'safetensors==0.8.0'];
+const PACKAGES = [
+  'torch==2.15.0',
+  'transformers==5.23.0',
+  'peft==0.21.2',
+  'safetensors==0.8.0',
+  'trl==1.16.0',
+  'accelerate==1.15.0',
+  'gguf==0.19.0',
+];
 
 const folder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'tunefleet', `peers-${PACKAGES[0]?.split('==')[1]}`);
 
