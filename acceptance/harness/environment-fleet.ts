@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../tools/jest/server-process.js';
 import { type NatsTestServer, type S3TestServer, startNatsServer, startS3Server } from '../../tools/jest/servers.js';
 import { type ComposeService, imageEnvironment, readCompose } from './compose-file.js';
 import { ROOT } from './environment.js';
-import { freePort } from './fleet.js';
 import { type RoundRobin, roundRobin } from './round-robin.js';
 import { ServiceProcess } from './service-process.js';
 

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { freePort } from '../../tools/jest/server-process.js';
 import { until } from '../harness/data.js';
 import { ROOT } from '../harness/environment.js';
-import { freePort } from '../harness/fleet.js';
 
 test('npm start prints its ready line and nothing else on stdout; SIGTERM to npm drains and exits 0', async () => {
   const data = mkdtempSync(join(tmpdir(), 'tunefleet-start-'));

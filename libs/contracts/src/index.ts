@@ -19,3 +19,4 @@ export * from './messages/jobs.js';
 export * from './messages/registry.js';
 export * from './messages/rpc.js';
 export * from './messages/trainer.js';
+export type { OnceRequest } from './once.js';

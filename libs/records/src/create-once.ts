@@ -1,21 +1,8 @@
 import { createHash } from 'node:crypto';
-import { ApiError } from '@tunefleet/contracts';
+import { ApiError, type OnceRequest } from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
 import { compareAndSet } from './compare-and-set.js';
 import { openDayBucket } from './day-bucket.js';
-
-export interface CreateRequest {
-  project: string;
-  keyId: string;
-  method: string;
-  path: string;
-  /** Of the raw bytes of JSON; of a multipart body's fields and its files' names and sha256, never the boundary. */
-  bodyHash: string;
-  /** Header `Idempotency-Key`. */
-  idempotencyKey: string | null;
-  /** Header `x-stainless-retry-count`; 0 without it. */
-  retryCount: number;
-}
 
 interface Entry {
   id: string;
@@ -33,7 +20,7 @@ interface Entry {
  */
 export async function createOnce<T>(
   bus: Bus,
-  request: CreateRequest,
+  request: OnceRequest,
   mint: () => string,
   finish: (id: string, fresh: boolean) => Promise<T>,
 ): Promise<T> {

@@ -1,5 +1,5 @@
 export { Bucket, type BucketOptions, type WriteOutcome } from './bucket.js';
-export { type CreateRequest, createOnce } from './create-once.js';
+export { createOnce } from './create-once.js';
 export { openDayBucket } from './day-bucket.js';
 export { type Follower, follow } from './follow.js';
 export { decodeKey, encodeKey } from './key.js';

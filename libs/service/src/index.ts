@@ -6,7 +6,7 @@ export type { Authenticate } from './http/identity.js';
 export { REQUEST_ID_HEADER } from './http/request-log.js';
 export { type List, ListSchema, listOf } from './lists.js';
 export { createLogger, type Logger, redactText } from './logger.js';
-export { type OnceRequest, onceRequest } from './once.js';
+export { onceRequest } from './once.js';
 export { type Phase, type RunOptions, runService } from './run.js';
 export { checkSchema, type Fault as SchemaFault } from './schema/check.js';
 export { closeSchema } from './schema/close.js';

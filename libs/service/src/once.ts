@@ -1,16 +1,5 @@
-import { ApiError } from '@tunefleet/contracts';
+import { ApiError, type OnceRequest } from '@tunefleet/contracts';
 import type { FastifyRequest } from 'fastify';
-
-/** What `createOnce` of `@tunefleet/records` needs to tell a retry from a second wish. */
-export interface OnceRequest {
-  project: string;
-  keyId: string;
-  method: string;
-  path: string;
-  bodyHash: string;
-  idempotencyKey: string | null;
-  retryCount: number;
-}
 
 /** `bodyHash` is that of the raw JSON body unless given (multipart: of fields and file hashes). */
 export function onceRequest(request: FastifyRequest, bodyHash = request.bodyHash ?? ''): OnceRequest {

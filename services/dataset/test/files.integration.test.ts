@@ -17,6 +17,7 @@ import {
   startS3Server,
 } from '../../../tools/jest/servers.js';
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
+import { BAD_FORMS, blob, type Parts } from './bad-forms.js';
 import { chatRow, chatRows, filesBelow, identity, jsonl, makeFolder, openai, removeFolder, ServiceProcess, until } from './fleet.js';
 
 const MIB = 1024 * 1024;
@@ -158,156 +159,13 @@ describe.each(['folder', 'S3'] as const)('files on %s', (kind) => {
     30_000,
   );
 
-  const form = (parts: [string, string | Blob, string?][]) => {
+  const form = (parts: Parts) => {
     const body = new FormData();
     for (const [name, value, filename] of parts)
       typeof value === 'string' ? body.append(name, value) : body.append(name, value, filename ?? 'a.jsonl');
     return fetch(`${service.url}/v1/files`, { method: 'POST', headers: identity(), body });
   };
-  const blob = new Blob(['x']);
-  test.each<[string, [string, string | Blob, string?][], string, string | null]>([
-    [
-      'unknown purpose',
-      [
-        ['file', blob],
-        ['purpose', 'fun'],
-      ],
-      'invalid_purpose',
-      'purpose',
-    ],
-    [
-      'unknown purpose first',
-      [
-        ['purpose', 'fun'],
-        ['file', blob],
-      ],
-      'invalid_purpose',
-      'purpose',
-    ],
-    [
-      'a purpose that only results have',
-      [
-        ['file', blob],
-        ['purpose', 'fine-tune-results'],
-      ],
-      'invalid_purpose',
-      'purpose',
-    ],
-    ['no purpose', [['file', blob]], 'missing_required_parameter', 'purpose'],
-    ['no file', [['purpose', 'user_data']], 'missing_required_parameter', 'file'],
-    [
-      'file as text',
-      [
-        ['file', 'text'],
-        ['purpose', 'user_data'],
-      ],
-      'invalid_type',
-      'file',
-    ],
-    [
-      'two files',
-      [
-        ['file', blob],
-        ['file', blob],
-        ['purpose', 'user_data'],
-      ],
-      'invalid_multipart',
-      'file',
-    ],
-    [
-      'two purposes',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['purpose', 'user_data'],
-      ],
-      'invalid_multipart',
-      'purpose',
-    ],
-    [
-      'an unknown field',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['color', 'red'],
-      ],
-      'unknown_parameter',
-      'color',
-    ],
-    [
-      'an unknown file',
-      [
-        ['photo', blob],
-        ['purpose', 'user_data'],
-      ],
-      'unknown_parameter',
-      'photo',
-    ],
-    [
-      '__proto__',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['__proto__', 'x'],
-      ],
-      'unknown_parameter',
-      null,
-    ],
-    [
-      'a bad anchor',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['expires_after[anchor]', 'now'],
-        ['expires_after[seconds]', '3600'],
-      ],
-      'invalid_value',
-      'expires_after[anchor]',
-    ],
-    [
-      'too soon',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['expires_after[anchor]', 'created_at'],
-        ['expires_after[seconds]', '3599'],
-      ],
-      'invalid_value',
-      'expires_after[seconds]',
-    ],
-    [
-      'too late',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['expires_after[anchor]', 'created_at'],
-        ['expires_after[seconds]', '2592001'],
-      ],
-      'invalid_value',
-      'expires_after[seconds]',
-    ],
-    [
-      'no number',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['expires_after[anchor]', 'created_at'],
-        ['expires_after[seconds]', 'soon'],
-      ],
-      'invalid_type',
-      'expires_after[seconds]',
-    ],
-    [
-      'anchor alone',
-      [
-        ['file', blob],
-        ['purpose', 'user_data'],
-        ['expires_after[anchor]', 'created_at'],
-      ],
-      'missing_required_parameter',
-      'expires_after[seconds]',
-    ],
-  ])('a form is refused: %s', async (_, parts, code, param) => {
+  test.each(BAD_FORMS)('a form is refused: %s', async (_, parts, code, param) => {
     const before = await stored('default/files/');
     const response = await form(parts);
     expect(await response.json()).toMatchObject({ error: { code, param, type: 'invalid_request_error' } });
