@@ -1,8 +1,11 @@
 export { type ModelFormatCode, ModelFormatError } from './errors.js';
+export { type BertConfig, parseBertConfig } from './hugging-face/bert-config.js';
+export { bertPoolerShapes, bertTensorShapes } from './hugging-face/bert-tensors.js';
 export { type LlamaFolder, openLlamaFolder, writeLlamaFolder } from './hugging-face/folder.js';
 export { readJsonObject } from './hugging-face/json-file.js';
 export { type LlamaConfig, llamaConfigJson, parseLlamaConfig } from './hugging-face/llama-config.js';
 export { checkLlamaTensors, llamaTensorShapes } from './hugging-face/llama-tensors.js';
+export { type Backbone, headShapes, type ModelFolder, openModelFolder, writeClassifierFolder } from './hugging-face/model-folder.js';
 export { openWeights } from './hugging-face/weights.js';
 export { type LoraConfig, loraConfigJson, parseLoraConfig } from './peft/adapter-config.js';
 export { type LoraAdapter, type LoraPair, loraTensorNames, loraTensors, readLoraFolder, writeLoraFolder } from './peft/adapter-folder.js';

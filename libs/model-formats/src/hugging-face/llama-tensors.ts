@@ -1,6 +1,5 @@
-import { ModelFormatError } from '../errors.js';
-import { isFloatDtype } from '../safetensors/float.js';
 import type { TensorReader } from '../safetensors/reader.js';
+import { checkTensors } from './check-tensors.js';
 import type { LlamaConfig } from './llama-config.js';
 
 /** Names and shapes of a LlamaForCausalLM's tensors. `lm_head.weight` is absent where the embeddings are tied. Weights of linears are [out, in]. */
@@ -26,30 +25,11 @@ export function llamaTensorShapes(config: LlamaConfig): Map<string, readonly num
   return shapes;
 }
 
-/** Buffers that older checkpoints carry and nothing reads; a tied head that was saved all the same. */
-const IGNORED = /\.rotary_emb\.inv_freq$/;
+/** Buffers that older checkpoints carry and nothing reads. */
+export const LLAMA_IGNORED = /\.rotary_emb\.inv_freq$/;
 
-/**
- * Holds the tensors of a folder against its config.
- * Errors: `missing_tensor`, `unknown_tensor`, `invalid_shape`, `not_supported` (a dtype that is not read as numbers).
- */
+/** Holds the tensors of a folder against its config; a tied head that was saved all the same is passed over. Errors: those of {@link checkTensors}. */
 export function checkLlamaTensors(config: LlamaConfig, reader: TensorReader): void {
-  const shapes = llamaTensorShapes(config);
-  for (const [name, shape] of shapes) {
-    const info = reader.info(name);
-    if (info.shape.join() !== shape.join()) {
-      throw new ModelFormatError(
-        'invalid_shape',
-        `tensor \`${name}\` is [${info.shape.join(', ')}]; by config.json it is [${shape.join(', ')}]`,
-      );
-    }
-    if (!isFloatDtype(info.dtype))
-      throw new ModelFormatError('not_supported', `tensor \`${name}\` has dtype ${info.dtype}; F32, F16 and BF16 are read`);
-  }
-  for (const name of reader.names) {
-    const tiedHead = config.tiedEmbeddings && name === 'lm_head.weight';
-    if (!shapes.has(name) && !tiedHead && !IGNORED.test(name)) {
-      throw new ModelFormatError('unknown_tensor', `tensor \`${name}\` has no place in a LlamaForCausalLM`);
-    }
-  }
+  const tied = (name: string): boolean => config.tiedEmbeddings && name === 'lm_head.weight';
+  checkTensors(llamaTensorShapes(config), reader, (name) => tied(name) || LLAMA_IGNORED.test(name));
 }
