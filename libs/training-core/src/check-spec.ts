@@ -19,6 +19,7 @@ export function checkSpec(spec: TrainingSpec, rows: number): void {
   within('optimizer.max_grad_norm', optimizer.max_grad_norm, optimizer.max_grad_norm > 0);
   for (const beta of betas) within('optimizer.betas', beta, beta >= 0 && beta < 1);
   within('optimizer.schedule.warmup_ratio', schedule.warmup_ratio, schedule.warmup_ratio >= 0 && schedule.warmup_ratio <= 1);
+  checkTask(spec);
   if (adapter.type === 'full') {
     if (spec.continueFrom !== undefined) throw new TrainingError('invalid_spec', 'continueFrom needs adapter.type lora');
     return;
@@ -26,6 +27,17 @@ export function checkSpec(spec: TrainingSpec, rows: number): void {
   natural('adapter.rank', adapter.rank);
   within('adapter.alpha', adapter.alpha, adapter.alpha > 0);
   within('adapter.dropout', adapter.dropout, adapter.dropout >= 0 && adapter.dropout < 1);
+}
+
+function checkTask({ task, freeze, adapter }: TrainingSpec): void {
+  if (task?.type === 'classification') {
+    const { labels } = task;
+    if (labels.length < 2 || new Set(labels).size < labels.length)
+      throw new TrainingError('invalid_spec', 'task.labels must be two or more different classes');
+  } else if (freeze) {
+    throw new TrainingError('invalid_spec', 'freeze.backbone needs task.type classification: a language model has no head of its own');
+  }
+  if (freeze && adapter.type !== 'full') throw new TrainingError('invalid_spec', 'freeze.backbone needs adapter.type full');
 }
 
 function natural(name: string, value: number): void {

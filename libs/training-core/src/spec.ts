@@ -23,6 +23,10 @@ export interface LoraSpec {
 export interface TrainingSpec {
   /** Hugging Face folder of the base */
   base: string;
+  /** Default: a language model. Classification puts a head with these classes on the base, or goes on with the base's own if it has the same. */
+  task?: { type: 'causal_lm' } | { type: 'classification'; labels: string[] };
+  /** Classification only: the head alone learns, from the base's output in evaluation mode, which is computed once. */
+  freeze?: { backbone: true };
   adapter: { type: 'full' } | LoraSpec;
   /** PEFT folder whose adapter is trained on (LoRA only) */
   continueFrom?: string;
@@ -50,7 +54,7 @@ export interface TrainingSpec {
   folder: string;
 }
 
-/** One row an optimizer step. Losses are means over trained-on tokens by weight, accuracies the share of them predicted by the largest logit. */
+/** One row an optimizer step. Losses are means over trained-on tokens (classification: rows) by weight, accuracies the share of them predicted by the largest logit. */
 export interface MetricsRow {
   /** from 1 */
   step: number;

@@ -77,7 +77,7 @@ function keyFeeds(packed: PackedExamples, count: number): Record<string, Feed> {
 }
 
 /** Between rows [tokens * heads] and [examples, heads, span]: transposition and padding in one gather each way. */
-function headIndex({ tokenOfSlot, slotOfToken, span }: PackedExamples, heads: number): { slots: Feed; back: Feed } {
+export function headIndex({ tokenOfSlot, slotOfToken, span }: PackedExamples, heads: number): { slots: Feed; back: Feed } {
   const slots = new Int32Array(tokenOfSlot.length * heads);
   for (let at = 0; at < slots.length; at++) {
     const position = at % span;

@@ -1,7 +1,10 @@
-/** One example: token ids and, per id, the loss weight on predicting it (the first is unused). */
+/** One example: token ids and what is predicted of them. */
 export interface Example {
   ids: Int32Array;
+  /** of a language model, per id: the loss weight on predicting it (the first is unused); empty in classification */
   weights: Float32Array;
+  /** of classification: the number of the row's class */
+  label?: number;
 }
 
 /**
@@ -31,9 +34,38 @@ export interface PackedExamples {
   weights: Float32Array;
 }
 
+/** One prediction: from a token's hidden state, of an id or a class. */
+interface Prediction {
+  token: number;
+  target: number;
+  weight: number;
+}
+
 /** Examples without any trained-on id contribute nothing and are dropped; null where none is left. */
 export function packExamples(examples: readonly Example[]): PackedExamples | null {
   const kept = examples.map((example) => ({ ...example, length: inputLength(example) })).filter(({ length }) => length > 0);
+  return layOut(kept, ({ ids, weights, length }, start) =>
+    Array.from({ length }, (_, position) => ({
+      token: start + position,
+      target: ids[position + 1]!,
+      weight: weights[position + 1]!,
+    })).filter(({ weight }) => weight !== 0),
+  );
+}
+
+/** One prediction an example: its class, from its first or last token. */
+export function packClassified(examples: readonly Example[], from: 'first' | 'last'): PackedExamples | null {
+  const whole = examples.map((example) => ({ ...example, length: example.ids.length }));
+  return layOut(whole, ({ label, length }, start) => {
+    if (label === undefined) throw new Error('an example of classification needs a label');
+    return [{ token: from === 'first' ? start : start + length - 1, target: label, weight: 1 }];
+  });
+}
+
+type Sized = Example & { length: number };
+
+/** `predicted`: the predictions of an example whose first token is `start`, tokens ascending. */
+function layOut(kept: readonly Sized[], predicted: (example: Sized, start: number) => Prediction[]): PackedExamples | null {
   if (kept.length === 0) return null;
   const lengths = Int32Array.from(kept, ({ length }) => length);
   const tokens = lengths.reduce((a, b) => a + b, 0);
@@ -46,17 +78,16 @@ export function packExamples(examples: readonly Example[]): PackedExamples | nul
     tokenOfSlot: new Int32Array(kept.length * span),
     slotOfToken: new Int32Array(tokens),
   };
-  const trained: { token: number; target: number; weight: number }[] = [];
+  const trained: Prediction[] = [];
   let token = 0;
-  kept.forEach(({ ids, weights, length }, example) => {
-    for (let position = 0; position < length; position++, token++) {
-      const slot = example * span + position;
-      packed.ids[token] = ids[position]!;
+  kept.forEach((example, place) => {
+    trained.push(...predicted(example, token));
+    for (let position = 0; position < example.length; position++, token++) {
+      const slot = place * span + position;
+      packed.ids[token] = example.ids[position]!;
       packed.positions[token] = position;
       packed.slotOfToken[token] = slot;
       packed.tokenOfSlot[slot] = token;
-      const weight = weights[position + 1]!;
-      if (weight !== 0) trained.push({ token, target: ids[position + 1]!, weight });
     }
   });
   const trainedOfToken = new Int32Array(tokens).fill(trained.length);

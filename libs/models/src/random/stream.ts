@@ -6,6 +6,8 @@ export type Purpose = keyof typeof PURPOSE;
 
 /** The random numbers of one (seed, purpose, a, b): the same ones on every machine, in every process, however often asked. */
 export interface RandomStream {
+  /** 32 random bits, unsigned */
+  word(): number;
   /** uniform in [0, 1), 24 random bits: every value is exact in float32 */
   uniform(): number;
   /** uniform integer in [0, below); 53 random bits, so the bias is below `below` / 2^53 */
@@ -33,6 +35,7 @@ export function randomStream(seed: number, purpose: Purpose, a = 0, b = 0): Rand
   };
   const uniform = (): number => (next() >>> 8) / 0x100_0000;
   return {
+    word: next,
     uniform,
     integer(below) {
       const high = next() >>> 5;

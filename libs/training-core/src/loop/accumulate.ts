@@ -1,7 +1,7 @@
-import { type PackedExamples, packExamples } from '@tunefleet/models';
+import type { Batch, Example } from '@tunefleet/models';
 import { type ExampleSource, TrainingError } from '../spec.js';
 
-/** Sums over trained-on tokens of one forward (and backward) pass. */
+/** Sums over trained-on tokens (of classification: rows) of one forward (and backward) pass. */
 export interface PassSums {
   /** negative log-likelihood times weight */
   loss: number;
@@ -26,7 +26,8 @@ export const yieldToEvents = (): Promise<void> => new Promise((resolve) => setIm
 export async function accumulate(
   source: ExampleSource,
   microBatches: readonly (readonly number[])[],
-  pass: (packed: PackedExamples, microBatch: number) => Promise<PassSums>,
+  batchOf: (examples: readonly Example[]) => Batch | null,
+  pass: (batch: Batch, microBatch: number) => Promise<PassSums>,
   interrupted: () => boolean,
 ): Promise<GroupSums | null> {
   const sums: GroupSums = { loss: 0, correct: 0, weight: 0, trained: 0, tokens: 0 };
@@ -35,14 +36,14 @@ export async function accumulate(
     if (interrupted()) return null;
     const examples = rows.map((row) => source.get(row));
     for (const { ids } of examples) sums.tokens += ids.length;
-    const packed = packExamples(examples);
-    if (!packed) continue;
-    const { loss, correct } = await pass(packed, index);
+    const batch = batchOf(examples);
+    if (!batch) continue;
+    const { loss, correct } = await pass(batch, index);
     if (!Number.isFinite(loss)) throw new TrainingError('non_finite', `the loss is ${loss} on rows ${rows.join(', ')}`, rows);
     sums.loss += loss;
     sums.correct += correct;
-    sums.trained += packed.targets.length;
-    for (const weight of packed.weights) sums.weight += weight;
+    sums.trained += batch.trained;
+    sums.weight += batch.weight;
   }
   return sums;
 }

@@ -1,18 +1,19 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { llama, llamaHead, type PackedExamples, packedFeeds, packedInputs, randomStream } from '@tunefleet/models';
+import { type Batch, dropoutMask, type NetworkParts } from '@tunefleet/models';
 import {
   compile,
   type Executable,
   type Feed,
   GraphBuilder,
   gradients,
+  mul,
   releaseTensors,
   type Tensor,
   type TensorData,
 } from '@tunefleet/tensor';
 import type { Trainable } from '../model/trainable.js';
-import { causalLm } from '../objectives/causal-lm.js';
+import { crossEntropySums } from '../objectives/cross-entropy.js';
 import { addInto } from '../optimizers/accumulation.js';
 import { viewOf } from '../parameters.js';
 import type { PassSums } from './accumulate.js';
@@ -21,27 +22,27 @@ import type { PassSums } from './accumulate.js';
 export class Passes {
   readonly #model: Trainable;
   readonly #parameters: Readonly<Record<string, Float32Array>>;
-  readonly #feeds: (packed: PackedExamples) => Record<string, Feed>;
   readonly #settings: { threads: number; spinning: boolean };
   readonly #seed: number;
   readonly #scratch: string;
+  /** where the network drops values: the names of the masks' inputs, in the order in which the graph asks for them */
+  readonly #sites = new Map<string, number>();
   #training: Executable | null = null;
   #validation: Executable | null = null;
 
   constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch }: { threads: number; seed: number; scratch: string }) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
-    this.#feeds = packedFeeds(model.config);
     this.#settings = { threads, spinning: true };
     this.#seed = seed;
     this.#scratch = scratch;
   }
 
   /** Forward and backward; the gradients of the summed loss are added to `into` (written, where `first`). */
-  async train(packed: PackedExamples, step: number, microBatch: number, into: Float32Array, first: boolean): Promise<PassSums> {
+  async train(batch: Batch, step: number, microBatch: number, into: Float32Array, first: boolean): Promise<PassSums> {
     this.#training ??= await this.#compile(true);
-    const masks = this.#masks(this.#training, packed, step, microBatch);
-    const results = await this.#training.run({ ...this.#parameters, ...this.#feeds(packed), ...masks });
+    const masks = this.#masks(this.#training, batch, step, microBatch);
+    const results = await this.#training.run({ ...this.#parameters, ...batch.feeds, ...masks });
     this.#model.layout.slots.forEach((slot, index) => {
       const gradient = floats(results[gradientName(index)]!.data);
       const target = viewOf(into, slot);
@@ -52,9 +53,9 @@ export class Passes {
   }
 
   /** Forward alone, without dropout. */
-  async validate(packed: PackedExamples): Promise<PassSums> {
+  async validate(batch: Batch): Promise<PassSums> {
     this.#validation ??= await this.#compile(false);
-    const results = await this.#validation.run({ ...this.#parameters, ...this.#feeds(packed) });
+    const results = await this.#validation.run({ ...this.#parameters, ...batch.feeds });
     return sumsOf(results);
   }
 
@@ -65,29 +66,32 @@ export class Passes {
 
   async #compile(training: boolean): Promise<Executable> {
     const builder = new GraphBuilder();
-    const { config } = this.#model;
-    const inputs = packedInputs(builder, config);
-    const { parameters, weight, linear } = this.#model.build(builder, training);
-    const { ids, cos, sin } = inputs;
-    const attention = (_layer: number, ...heads: Parameters<typeof inputs.attention>) => inputs.attention(...heads);
-    const hidden = llama(config, { weight, linear, attention, cos, sin, wanted: inputs.trained }, ids);
-    const { loss, correct } = causalLm(llamaHead(config, { weight }, hidden), inputs.targets, inputs.weights);
+    const { parameters, ...parts } = this.#model.build(builder, training);
+    const dropout: NetworkParts['dropout'] = (site, probability, x) => {
+      if (!training || probability === 0) return x;
+      const name = `${site}.dropout`;
+      this.#sites.set(name, probability);
+      return mul(x, builder.input(name, 'f32', x.shape));
+    };
+    const { logits, targets, weights } = this.#model.network.build(builder, { ...parts, dropout });
+    const { loss, correct } = crossEntropySums(logits, targets, weights);
     const backward = training ? gradients(loss, parameters).map((value, index) => [gradientName(index), value] as const) : [];
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
     return compile({ ...this.#settings, folder, outputs: { loss, correct, ...Object.fromEntries(backward) } });
   }
 
-  /** Inverted dropout: a mask a site, from (seed, step, micro-batch, site) alone. */
-  #masks(graph: Executable, packed: PackedExamples, step: number, microBatch: number): Record<string, Feed> {
-    const { probability, sites } = this.#model.dropout;
-    const kept = 1 / (1 - probability);
+  /** A mask a site, from (seed, step, micro-batch, site) alone. */
+  #masks(graph: Executable, batch: Batch, step: number, microBatch: number): Record<string, Feed> {
+    const sites = new Map([...this.#model.dropout, ...this.#sites]);
+    const places = [...sites.keys()];
     const masks: Record<string, Feed> = {};
     for (const { name, shape } of graph.inputs) {
-      const site = sites.indexOf(name);
-      if (site < 0) continue;
-      const rows = shape[0] === 'trained' ? packed.targets.length : packed.ids.length;
-      const random = randomStream(this.#seed, 'dropout', step, microBatch * sites.length + site);
-      masks[name] = Float32Array.from({ length: rows * Number(shape[1]) }, () => (random.uniform() < probability ? 0 : kept));
+      const probability = sites.get(name);
+      if (probability === undefined) continue;
+      const sized = shape.map((dimension) => (typeof dimension === 'number' ? dimension : batch.sizes[dimension]!));
+      const site = microBatch * places.length + places.indexOf(name);
+      const count = sized.reduce((a, b) => a * b, 1);
+      masks[name] = { data: dropoutMask(this.#seed, step, site, probability, count), shape: sized };
     }
     return masks;
   }

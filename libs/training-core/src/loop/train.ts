@@ -2,7 +2,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { engineIdentity } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
+import { classifierTuning } from '../model/classifier.js';
 import { fullTuning } from '../model/full.js';
+import { headTuning } from '../model/head.js';
 import { loraTuning } from '../model/lora.js';
 import type { Trainable } from '../model/trainable.js';
 import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
@@ -45,7 +47,9 @@ export async function train(
   try {
     const model = await openModel(spec, scratch);
     try {
-      const run = new Run(spec, model, training, validation, hooks, scratch);
+      const rows = await preparedRows(model, training, validation, hooks);
+      if (!rows) return { outcome: 'stopped', steps: 0, trained_tokens: 0, folder: spec.folder };
+      const run = new Run(spec, model, rows.training, rows.validation, hooks, scratch);
       await run.begin(resume);
       return await run.finish();
     } finally {
@@ -56,9 +60,28 @@ export async function train(
   }
 }
 
-function openModel({ base, adapter, continueFrom, seed }: TrainingSpec, scratch: string): Promise<Trainable> {
+function openModel({ base, task, freeze, adapter, continueFrom, seed, threads }: TrainingSpec, scratch: string): Promise<Trainable> {
+  if (task?.type === 'classification') {
+    const { labels } = task;
+    return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
+  }
   if (adapter.type === 'full') return fullTuning(base);
   return loraTuning({ base, adapter, continueFrom, seed, scratch });
+}
+
+/** Null when told to stop; a pause waits until there is a state to take a snapshot of. */
+async function preparedRows(
+  model: Trainable,
+  training: ExampleSource,
+  validation: ExampleSource | null,
+  hooks: TrainingHooks,
+): Promise<{ training: ExampleSource; validation: ExampleSource | null } | null> {
+  if (!model.prepare) return { training, validation };
+  hooks.onPhase?.('computing the frozen part once');
+  const stopped = (): boolean => hooks.shouldStop() === 'stop';
+  const first = await model.prepare(training, stopped);
+  const second = validation && (await model.prepare(validation, stopped));
+  return first && (second || !validation) ? { training: first, validation: second } : null;
 }
 
 /** Tokens that validation packs into one forward pass, whatever the micro-batches of training are. */
@@ -139,8 +162,9 @@ class Run {
     const sums = await accumulate(
       this.training,
       microBatches,
-      (packed, microBatch) => {
-        const pass = this.#passes.train(packed, this.#step, microBatch, this.#gradients, first);
+      (examples) => this.model.network.batch(examples),
+      (batch, microBatch) => {
+        const pass = this.#passes.train(batch, this.#step, microBatch, this.#gradients, first);
         first = false;
         return pass;
       },
@@ -184,7 +208,8 @@ class Run {
   async #validate(source: ExampleSource): Promise<Pick<MetricsRow, 'valid_loss' | 'valid_accuracy'> | null> {
     const microBatches = packedByTokens(source, VALIDATION_TOKENS);
     const stopped = (): boolean => this.hooks.shouldStop() === 'stop';
-    const sums = await accumulate(source, microBatches, (packed) => this.#passes.validate(packed), stopped);
+    const batchOf = this.model.network.batch;
+    const sums = await accumulate(source, microBatches, batchOf, (batch) => this.#passes.validate(batch), stopped);
     if (!sums) return null;
     const { loss, accuracy } = means(sums);
     return { valid_loss: loss, valid_accuracy: accuracy };
@@ -219,6 +244,17 @@ class Run {
 }
 
 /** What the weights depend on: not where files lie, how often snapshots are taken, or the threads (those are the engine's identity). */
-function decidingSettings({ adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed }: TrainingSpec): object {
-  return { adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
+function decidingSettings({
+  task,
+  freeze,
+  adapter,
+  optimizer,
+  epochs,
+  batch_size,
+  micro_batch_size,
+  max_steps,
+  shuffle,
+  seed,
+}: TrainingSpec): object {
+  return { task, freeze, adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
 }

@@ -1,5 +1,5 @@
 import { llamaTensorShapes, openLlamaFolder, writeLlamaFolder } from '@tunefleet/model-formats';
-import { matmul, type Value } from '@tunefleet/tensor';
+import { causalLlama, weightParts } from '@tunefleet/models';
 import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { Trainable } from './trainable.js';
@@ -9,20 +9,15 @@ export async function fullTuning(base: string): Promise<Trainable> {
   const { config, weights } = await openLlamaFolder(base);
   const layout = flatLayout(llamaTensorShapes(config));
   return {
-    config,
+    network: causalLlama(config),
     layout,
-    dropout: { probability: 0, sites: [] },
+    dropout: new Map(),
     async initialize(parameters) {
       for (const slot of layout.slots) viewOf(parameters, slot).set(await weights.float32(slot.name));
     },
     build(builder) {
       const byName = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
-      const weight = (name: string): Value => byName.get(name)!;
-      return {
-        parameters: [...byName.values()],
-        weight,
-        linear: (module, x) => matmul(x, weight(`${module}.weight`), { transB: true }),
-      };
+      return { parameters: [...byName.values()], ...weightParts((name) => byName.get(name)) };
     },
     async write(folder, parameters) {
       await writeLlamaFolder(folder, config, tensorsOf(layout, parameters));

@@ -8,8 +8,16 @@ import {
   readLoraFolder,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
-import { adaptedLinears, addLora, initialLoraPair, type LinearModule, openBaseWeights, unknownTargets } from '@tunefleet/models';
-import { matmul, type Value } from '@tunefleet/tensor';
+import {
+  adaptedLinears,
+  addLora,
+  causalLlama,
+  initialLoraPair,
+  type LinearModule,
+  openBaseWeights,
+  unknownTargets,
+} from '@tunefleet/models';
+import { gather, matmul, type Value } from '@tunefleet/tensor';
 import { type FlatLayout, flatLayout, viewOf } from '../parameters.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import type { Trainable } from './trainable.js';
@@ -48,9 +56,9 @@ export async function loraTuning({ base, adapter, continueFrom, seed, scratch }:
   );
   const maskOf = (module: string): string => `${module}.dropout`;
   return {
-    config,
+    network: causalLlama(config),
     layout,
-    dropout: { probability: dropout, sites: dropout === 0 ? [] : modules.map(({ name }) => maskOf(name)) },
+    dropout: new Map(dropout === 0 ? [] : modules.map(({ name }) => [maskOf(name), dropout])),
     initialize(parameters) {
       modules.forEach((module, site) => {
         const { a, b } = start?.pairs.get(module.name) ?? initialLoraPair(module, rank, seed, site);
@@ -70,7 +78,7 @@ export async function loraTuning({ base, adapter, continueFrom, seed, scratch }:
         const mask = training && dropout > 0 ? { mask: builder.input(maskOf(module), 'f32', x.shape) } : {};
         return addLora(y, x, { a: parameters[2 * place]!, b: parameters[2 * place + 1]!, ...mask }, alpha / rank);
       };
-      return { parameters, weight, linear };
+      return { parameters, weight, linear, embed: (table, ids) => gather(weight(table), ids) };
     },
     write: (folder, parameters) => writeLoraFolder(folder, adapterOf(loraConfig(base, adapter, start), modules, layout, parameters)),
     close: () => weights.release(),

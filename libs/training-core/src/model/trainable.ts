@@ -1,19 +1,19 @@
-import type { LlamaConfig } from '@tunefleet/model-formats';
-import type { LlamaParts } from '@tunefleet/models';
+import type { Network, NetworkParts } from '@tunefleet/models';
 import type { GraphBuilder, Value } from '@tunefleet/tensor';
 import type { FlatLayout } from '../parameters.js';
+import type { ExampleSource } from '../spec.js';
 
 /** The weights' side of a graph, and which values the gradients are asked for, in the layout's order. */
-export interface WeightParts extends Pick<LlamaParts, 'weight' | 'linear'> {
+export interface WeightParts extends Omit<NetworkParts, 'dropout'> {
   parameters: Value[];
 }
 
 /** A model of which something learns: all of it, or an adapter on a frozen base. */
 export interface Trainable {
-  config: LlamaConfig;
+  network: Network;
   layout: FlatLayout;
-  /** sites: names of the inputs [rows, width] that a training graph is fed masks of 0 and 1 / (1 - probability) by */
-  dropout: { probability: number; sites: readonly string[] };
+  /** names of inputs that a training graph is fed masks of 0 and 1 / (1 - probability) by, beside the network's own */
+  dropout: ReadonlyMap<string, number>;
   /** Fills the flat parameters with what training begins from. */
   initialize(parameters: Float32Array): Promise<void>;
   /** `training`: with the dropout masks as inputs. */
@@ -21,4 +21,6 @@ export interface Trainable {
   /** Writes the trained model as a folder that others load (Hugging Face or PEFT). The folder must not exist. */
   write(folder: string, parameters: Float32Array): Promise<void>;
   close(): Promise<void>;
+  /** Rows as the network wants them, where that is not how they come. Null when `stopped` says so in between. */
+  prepare?(source: ExampleSource, stopped: () => boolean): Promise<ExampleSource | null>;
 }

@@ -1,0 +1,49 @@
+import { expect, jest, test } from '@jest/globals';
+import { openTextClassifier } from '../src/classification/text-classifier.js';
+import { dropoutMask } from '../src/random/dropout-mask.js';
+import { type ClassifierName, classifiers } from './classifiers.js';
+import { folderOf } from './fixture.js';
+
+// Other suites share the cores.
+jest.setTimeout(60_000);
+
+function probabilities(logits: readonly number[]): number[] {
+  const largest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((a, b) => a + b);
+  return powers.map((power) => power / sum);
+}
+
+const NAMES: ClassifierName[] = ['tiny-bert-classifier', 'tiny-llama-classifier'];
+
+test.each(NAMES)("%s gives transformers' classes, many texts at once or one by one", async (name) => {
+  const classifier = await openTextClassifier({ folder: folderOf(name), threads: 1 });
+  const { logits, transformers_float32_error } = classifiers[name];
+  const texts = classifiers.rows.slice(0, logits.length).map(({ ids }) => ids);
+  expect(classifier.labels).toEqual(classifiers.labels);
+  const together = await classifier.classify(texts);
+  // A probability moves by at most half of what a difference of two logits moves.
+  const allowed = 2 * transformers_float32_error + 1e-7;
+  for (const [row, found] of together.entries()) {
+    const wanted = probabilities(logits[row]!);
+    const [alone] = await classifier.classify([texts[row]!]);
+    for (const [label, probability] of wanted.entries()) {
+      expect(Math.abs(found[label]! - probability)).toBeLessThan(allowed);
+      expect(Math.abs(alone![label]! - probability)).toBeLessThan(allowed);
+    }
+  }
+  await classifier.close();
+});
+
+test('a language model is no classifier', async () => {
+  await expect(openTextClassifier({ folder: folderOf('tiny-llama'), threads: 1 })).rejects.toThrow('no classifier');
+});
+
+test('a dropout mask drops its share, keeps the mean, and is the same each time', () => {
+  const mask = dropoutMask(7, 3, 5, 0.1, 100_001);
+  const dropped = mask.filter((factor) => factor === 0).length;
+  expect(dropped / mask.length).toBeCloseTo(0.1, 2);
+  expect(new Set(mask)).toEqual(new Set([0, Math.fround(1 / 0.9)]));
+  expect(dropoutMask(7, 3, 5, 0.1, 100_001)).toEqual(mask);
+  expect(dropoutMask(7, 3, 6, 0.1, 100_001)).not.toEqual(mask);
+});
