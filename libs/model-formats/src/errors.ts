@@ -1,6 +1,8 @@
 export type ModelFormatCode =
   | 'pickle'
   | 'not_safetensors'
+  | 'not_gguf'
+  | 'misaligned'
   | 'header_too_large'
   | 'truncated'
   | 'header_not_utf8'

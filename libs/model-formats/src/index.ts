@@ -1,4 +1,7 @@
 export { type ModelFormatCode, ModelFormatError } from './errors.js';
+export { type GgufFile, openGguf } from './gguf/file.js';
+export { type GgufLlama, ggufLlama } from './gguf/llama.js';
+export type { GgufMetadata, GgufValue } from './gguf/metadata.js';
 export { type BertConfig, parseBertConfig } from './hugging-face/bert-config.js';
 export { bertPoolerShapes, bertTensorShapes } from './hugging-face/bert-tensors.js';
 export { type LlamaFolder, openLlamaFolder, writeLlamaFolder } from './hugging-face/folder.js';
@@ -14,5 +17,12 @@ export { type FloatDtype, isFloatDtype, toFloat32 } from './safetensors/float.js
 export type { TensorInfo } from './safetensors/header.js';
 export { openSafetensors, SafetensorsFile, type Tensor, type TensorReader } from './safetensors/reader.js';
 export { bytesSource, fileSource, type RangeSource } from './safetensors/source.js';
-export { float32Tensor, safetensorsLayout, serializeSafetensors, type TensorShape, writeSafetensors } from './safetensors/writer.js';
+export {
+  float32Tensor,
+  safetensorsLayout,
+  serializeSafetensors,
+  streamSafetensors,
+  type TensorShape,
+  writeSafetensors,
+} from './safetensors/writer.js';
 export { weightsSha256, weightsSha256Of } from './weights-hash.js';

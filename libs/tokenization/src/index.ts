@@ -1,4 +1,5 @@
 export { type TokenizationCode, TokenizationError } from './errors.js';
+export { ggufTokenizerFiles } from './gguf/tokenizer-files.js';
 export type { Span } from './template/assistant-spans.js';
 export { TEMPLATE_LIMITS } from './template/bounded-jinja.js';
 export { ChatTemplate, DEFAULT_DATE, type RenderedChat, type RenderOptions } from './template/chat-template.js';

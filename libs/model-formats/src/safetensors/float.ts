@@ -51,7 +51,7 @@ function brainFloats(bytes: Uint8Array): Float32Array {
 let table: Float32Array | undefined;
 
 /** All 65,536 half-precision numbers (IEEE 754 binary16). */
-function float16Table(): Float32Array {
+export function float16Table(): Float32Array {
   table ??= Float32Array.from({ length: 65536 }, (_, bits) => float16(bits));
   return table;
 }

@@ -55,16 +55,22 @@ export function serializeSafetensors(tensors: Iterable<Tensor>, metadata?: Reado
 }
 
 /** Writes a safetensors file tensor by tensor and syncs it; an existing file is an error (artifacts are immutable). */
-export async function writeSafetensors(
+export function writeSafetensors(path: string, tensors: Iterable<Tensor>, metadata?: Readonly<Record<string, string>>): Promise<void> {
+  return streamSafetensors(path, tensors, (tensor) => Promise.resolve(tensor), metadata);
+}
+
+/** Like {@link writeSafetensors}, for weights that do not fit in memory: `load` gives a tensor when its turn has come. */
+export async function streamSafetensors<T extends TensorShape>(
   path: string,
-  tensors: Iterable<Tensor>,
+  tensors: Iterable<T>,
+  load: (tensor: T) => Promise<Tensor>,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { start, order } = safetensorsLayout(tensors, metadata);
   const file = await open(path, 'wx');
   try {
     await file.writeFile(start);
-    for (const tensor of order) await file.writeFile(checkedData(tensor));
+    for (const tensor of order) await file.writeFile(checkedData(await load(tensor)));
     await file.sync();
   } finally {
     await file.close();
