@@ -1,0 +1,1 @@
+export { convertGguf } from './convert-gguf.js';
