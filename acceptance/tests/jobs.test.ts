@@ -135,6 +135,24 @@ describe('a job from create to the tuned model', () => {
   }, 180_000);
 });
 
+describe('a 4-bit base', () => {
+  test('is what an adapter is trained over, answers over, and goes on over', async () => {
+    const over = { base_precision: 'int4', adapter: { type: 'lora', rank: 4, alpha: 8 }, max_steps: 3 };
+    const first = await jobEnds(client, (await client.fineTuning.jobs.create(smallJob(file, { tunefleet: over }))).id);
+    expect(first.error).toBeNull();
+    const model = first.fine_tuned_model ?? '';
+    const version = (await client.models.retrieve(model)) as never as { tunefleet: { lineage: { settings: object } } };
+    expect(version.tunefleet.lineage.settings).toMatchObject({ base_precision: 'int4' });
+    const ask = { messages: [{ role: 'user' as const, content: 'hello' }], max_tokens: 4, temperature: 0 };
+    const answer = await client.chat.completions.create({ ...ask, model });
+    expect(answer.usage?.completion_tokens).toBeGreaterThan(0);
+    const { base_precision: _, ...left } = over;
+    const next = await jobEnds(client, (await client.fineTuning.jobs.create(smallJob(file, { model, tunefleet: left }))).id);
+    expect(next.error).toBeNull();
+    expect(next.tunefleet).toMatchObject({ base_precision: 'int4' });
+  }, 180_000);
+});
+
 describe('moves', () => {
   const long = (): Promise<Job> =>
     client.fineTuning.jobs.create(
@@ -248,7 +266,13 @@ describe('refusals', () => {
     ['seed of the wrong type', { seed: 'seven' }, 400, 'invalid_type', 'seed'],
     ['suffix too long', { suffix: 'x'.repeat(65) }, 400, 'invalid_value', 'suffix'],
     ['dpo is not built', { method: { type: 'dpo', dpo: {} } }, 400, 'not_supported', 'method.type'],
-    ['int4 is not built', { tunefleet: { base_precision: 'int4' } }, 400, 'not_supported', 'tunefleet.base_precision'],
+    [
+      'full tuning of a 4-bit base',
+      { tunefleet: { base_precision: 'int4', adapter: { type: 'full' } } },
+      400,
+      'invalid_value',
+      'tunefleet.base_precision',
+    ],
     ['freezing is not built', { tunefleet: { freeze: { embeddings: true } } }, 400, 'not_supported', 'tunefleet.freeze'],
     ['unfreezing is not built', { tunefleet: { unfreeze: [{ at_epoch: 1, layers: [0] }] } }, 400, 'not_supported', 'tunefleet.unfreeze'],
     [

@@ -2,42 +2,66 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LlamaConfig, llamaTensorShapes, openLlamaFolder, type TensorReader } from '@tunefleet/model-formats';
-import { type FrozenSource, type GraphBuilder, type Value, writeWeightsFile } from '@tunefleet/tensor';
+import { type FrozenSource, type GraphBuilder, quantizeInt4, type Value, writeWeightsFile } from '@tunefleet/tensor';
+import { llamaLinears } from './families/linears.js';
 
-/** A base model that does not change: its weights as float32 in one file that every compiled graph maps. */
+/** int4: the linear modules of the blocks in 4-bit blocks (GGUF's Q4_0); embeddings, norms and head stay float32. */
+export type BasePrecision = 'float32' | 'int4';
+
+/** A base model that does not change: its weights in one file that every compiled graph maps. */
 export interface BaseWeights {
   config: LlamaConfig;
-  /** The weights as values of a graph, by name; each is made once. */
+  /** The weights as values of a graph, by name; each is made once. Those in 4-bit blocks only `linear` reads. */
   in(builder: GraphBuilder): (name: string) => Value;
   /** Removes the file. Graphs that were compiled keep it mapped. */
   release(): Promise<void>;
+}
+
+export interface BaseWeightsOptions {
+  /** default: float32 */
+  precision?: BasePrecision;
+  /** an existing folder; default: the temporary one */
+  scratch?: string;
 }
 
 /**
  * Opens a Hugging Face folder. The file lies in a folder of its own under `scratch` until `release`; a process that is killed leaves it there.
  * Errors: those of model-formats.
  */
-export async function openBaseWeights(folder: string, scratch?: string): Promise<BaseWeights> {
+export async function openBaseWeights(folder: string, { precision = 'float32', scratch }: BaseWeightsOptions = {}): Promise<BaseWeights> {
   const { config, weights } = await openLlamaFolder(folder);
+  const quantized = new Set(precision === 'int4' ? llamaLinears(config).map(({ name }) => `${name}.weight`) : []);
   try {
-    return { config, ...(await mapWeights(weights, llamaTensorShapes(config), scratch)) };
+    return { config, ...(await mapWeights(weights, llamaTensorShapes(config), scratch, quantized)) };
   } finally {
     await weights.close();
   }
 }
 
-/** Tensors of an open model as float32 in one file, likewise. */
+/** Tensors of an open model in one file, likewise: the `quantized` in 4-bit blocks, the others as float32. */
 export async function mapWeights(
   weights: TensorReader,
   shapes: ReadonlyMap<string, readonly number[]>,
   scratch = process.env['TMPDIR'] ?? tmpdir(),
+  quantized: ReadonlySet<string> = new Set(),
 ): Promise<Omit<BaseWeights, 'config'>> {
   const home = await mkdtemp(join(scratch, 'tunefleet-base-'));
   const release = (): Promise<void> => rm(home, { recursive: true, force: true });
+  /** One tensor in memory at a time. */
+  async function* parts(): AsyncGenerator<[name: string, data: Float32Array | Uint8Array]> {
+    for (const [name, [rows, columns]] of shapes) {
+      const data = await weights.float32(name);
+      if (!quantized.has(name)) {
+        yield [name, data];
+        continue;
+      }
+      const { codes, scales } = quantizeInt4(data, rows!, columns!);
+      yield [codesOf(name), codes];
+      yield [scalesOf(name), scales];
+    }
+  }
   try {
-    const tensors: [string, Float32Array][] = [];
-    for (const name of shapes.keys()) tensors.push([name, await weights.float32(name)]);
-    const sources = await writeWeightsFile(join(home, 'base.weights'), tensors);
+    const sources = await writeWeightsFile(join(home, 'base.weights'), parts());
     return { in: (builder) => frozenWeights(builder, shapes, sources), release };
   } catch (error) {
     await release();
@@ -45,14 +69,23 @@ export async function mapWeights(
   }
 }
 
+const codesOf = (name: string): string => `${name}.codes`;
+const scalesOf = (name: string): string => `${name}.scales`;
+
 function frozenWeights(
   builder: GraphBuilder,
   shapes: ReadonlyMap<string, readonly number[]>,
-  sources: Readonly<Record<string, FrozenSource>>,
+  sources: Readonly<Record<string, Extract<FrozenSource, { file: string }>>>,
 ): (name: string) => Value {
   const made = new Map<string, Value>();
+  const make = (name: string): Value => {
+    const shape = shapes.get(name)!;
+    const [plain, codes, scales] = [sources[name], sources[codesOf(name)], sources[scalesOf(name)]];
+    if (plain) return builder.frozen(name, shape, plain);
+    return builder.frozenInt4(name, [shape[0]!, shape[1]!], { codes: codes!, scales: scales! });
+  };
   return (name) => {
-    const value = made.get(name) ?? builder.frozen(name, shapes.get(name)!, sources[name]!);
+    const value = made.get(name) ?? make(name);
     made.set(name, value);
     return value;
   };

@@ -1,5 +1,5 @@
 export { adaptedLinears, addLora, initialLoraPair, type LoraFactors, unknownTargets } from './adapters/lora.js';
-export { type BaseWeights, mapWeights, openBaseWeights } from './base-weights.js';
+export { type BasePrecision, type BaseWeights, type BaseWeightsOptions, mapWeights, openBaseWeights } from './base-weights.js';
 export { openTextClassifier, type TextClassifier } from './classification/text-classifier.js';
 export { type LinearModule, llamaLinears } from './families/linears.js';
 export { type LlamaParts, llama, llamaHead } from './families/llama.js';

@@ -2,8 +2,17 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
-import { readLoraFolder, writeLoraFolder } from '@tunefleet/model-formats';
-import { openBaseWeights } from '../src/base-weights.js';
+import {
+  float32Tensor,
+  llamaTensorShapes,
+  openLlamaFolder,
+  readLoraFolder,
+  writeLlamaFolder,
+  writeLoraFolder,
+} from '@tunefleet/model-formats';
+import { dequantizeInt4, quantizeInt4 } from '@tunefleet/tensor';
+import { type BasePrecision, openBaseWeights } from '../src/base-weights.js';
+import { llamaLinears } from '../src/families/linears.js';
 import { KeyValueCache } from '../src/generation/cache.js';
 import { Decoder } from '../src/generation/decoder.js';
 import { type GenerateRequest, openGenerator } from '../src/generation/generator.js';
@@ -59,6 +68,32 @@ test.each(MODELS)('greedy generation of %s gives the ids of transformers', async
   expect(await collect(generation)).toEqual(tokens);
   expect(generation.finish_reason).toBe('length');
   await generator.close();
+});
+
+test('over a 4-bit base a text is that of the dequantized base, with and without an adapter', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tunefleet-dequantized-'));
+  const { config, weights } = await openLlamaFolder(folderOf('tiny-llama'));
+  const linear = new Set(llamaLinears(config).map(({ name }) => `${name}.weight`));
+  const tensors = [];
+  for (const [name, shape] of llamaTensorShapes(config)) {
+    const data = await weights.float32(name);
+    const [rows, columns] = shape as [number, number];
+    tensors.push(float32Tensor(name, shape, linear.has(name) ? dequantizeInt4(quantizeInt4(data, rows, columns), rows, columns) : data));
+  }
+  await weights.close();
+  await writeLlamaFolder(join(folder, 'base'), config, tensors);
+  const { prompt } = expected['tiny-llama'].greedy;
+  const texts = async (base: string, precision: BasePrecision): Promise<number[][]> => {
+    const generator = await openGenerator({ base, precision });
+    const made = [];
+    for (const adapter of [null, folderOf('tiny-llama-lora')]) made.push(await collect(generator.generate(request(prompt, { adapter }))));
+    await generator.close();
+    return made;
+  };
+  const rounded = await texts(folderOf('tiny-llama'), 'int4');
+  expect(rounded).toEqual(await texts(join(folder, 'base'), 'float32'));
+  expect(rounded).not.toEqual(await texts(folderOf('tiny-llama'), 'float32'));
+  await rm(folder, { recursive: true });
 });
 
 test('a stop id ends a generation and is not given; the longest text ends it too', async () => {

@@ -22,6 +22,7 @@ export function checkSpec(spec: TrainingSpec, rows: number): void {
   checkTask(spec);
   if (adapter.type === 'full') {
     if (spec.continueFrom !== undefined) throw new TrainingError('invalid_spec', 'continueFrom needs adapter.type lora');
+    if (spec.base_precision === 'int4') throw new TrainingError('invalid_spec', 'base_precision int4 needs adapter.type lora');
     return;
   }
   natural('adapter.rank', adapter.rank);

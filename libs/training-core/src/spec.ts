@@ -1,4 +1,4 @@
-import type { Example } from '@tunefleet/models';
+import type { BasePrecision, Example } from '@tunefleet/models';
 import type { ScheduleSpec } from './schedules/schedule.js';
 
 /** Rows by number; `get` may read from disk but answers at once. */
@@ -27,6 +27,8 @@ export interface TrainingSpec {
   task?: { type: 'causal_lm' } | { type: 'classification'; labels: string[] };
   /** Classification only: the head alone learns, from the base's output in evaluation mode, which is computed once. */
   freeze?: { backbone: true };
+  /** of the base's linear modules; `int4` with LoRA only. Default float32 */
+  base_precision?: BasePrecision;
   adapter: { type: 'full' } | LoraSpec;
   /** PEFT folder whose adapter is trained on (LoRA only) */
   continueFrom?: string;

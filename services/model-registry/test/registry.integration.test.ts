@@ -88,14 +88,14 @@ const manifest = (step: number, kind: 'version' | 'checkpoint' = 'version'): Art
   files: [{ path: 'adapter_model.safetensors', key: `default/jobs/ftjob-a/attempts/1/result/${step}`, bytes: 4, sha256: 'c'.repeat(64) }],
   lineage: { seed: 7 },
 });
-const put = (id: string, step: number, sha = `${step}`.padStart(64, 'b')) =>
+const put = (id: string, step: number, sha = `${step}`.padStart(64, 'b'), over: Partial<ArtifactManifest> = {}) =>
   bus.request('model-registry.put_version', {
     project: 'default',
     id,
     base: 'tiny',
     parent: 'tiny',
     created_at: 1_700_000_000 + step,
-    manifest: manifest(step),
+    manifest: { ...manifest(step), ...over },
     manifest_sha256: sha,
   });
 
@@ -127,6 +127,14 @@ describe('base models', () => {
 });
 
 describe('versions', () => {
+  test('an adapter is loaded over the precision it was trained over; a manifest that says nothing means float32', async () => {
+    const precisionOf = async (id: string) =>
+      (await bus.request('model-registry.resolve_model', { project: 'default', model: id })).base_precision;
+    await put('ft:tiny:default:int4:x', 3, undefined, { base_precision: 'int4' });
+    await put('ft:tiny:default:plain:x', 4);
+    expect([await precisionOf('ft:tiny:default:int4:x'), await precisionOf('ft:tiny:default:plain:x')]).toEqual(['int4', 'float32']);
+  });
+
   test('the same manifest again is the same version; another under its id is refused', async () => {
     const first = await put(VERSION, 1);
     expect(await put(VERSION, 1)).toEqual(first);

@@ -74,6 +74,7 @@ async function placeInputs({ cache, threads }: PodParts, spec: TrainingClaim, fo
   const { optimizer } = spec;
   const settings: ProcessSpec = {
     adapter: spec.adapter,
+    base_precision: spec.base_precision,
     optimizer: { ...optimizer, betas: [optimizer.betas[0]!, optimizer.betas[1]!] },
     epochs: spec.epochs,
     batch_size: spec.batch_size,

@@ -11,7 +11,7 @@ import {
 import { resolveSettings } from '../src/domain/settings.js';
 import { refuseUnsupported } from '../src/domain/unsupported.js';
 
-const model = { context: 256, rates: { full: 2e-5, lora: 2e-4 }, default_adapter: 'lora' } as const;
+const model = { context: 256, rates: { full: 2e-5, lora: 2e-4 }, default_adapter: 'lora', base_precision: 'float32' } as const;
 const auto: Requested = { batch_size: 'auto', learning_rate_multiplier: 'auto', n_epochs: 'auto' };
 const body = (more: Partial<JobCreateBody>): JobCreateBody => ({ model: 'm', training_file: 'f', ...more });
 const refusal = (run: () => unknown): Pick<ApiError, 'code' | 'param'> => {
@@ -71,7 +71,6 @@ test.each([
   ['method.reinforcement', body({ method: { type: 'supervised', reinforcement: { grader: {} } } })],
   ['integrations', body({ integrations: [{ type: 'wandb', wandb: { project: 'p' } }] })],
   ['tunefleet.task', body({ tunefleet: { task: 'classification' } })],
-  ['tunefleet.base_precision', body({ tunefleet: { base_precision: 'int4' } })],
   ['tunefleet.freeze', body({ tunefleet: { freeze: { layers: [0] } } })],
   ['tunefleet.unfreeze', body({ tunefleet: { unfreeze: [{ at_epoch: 1, layers: [2] }] } })],
   ['tunefleet.early_stopping', body({ tunefleet: { early_stopping: { metric: 'valid_loss', patience: 3 } } })],
@@ -81,8 +80,9 @@ test.each([
   expect(refusal(() => refuseUnsupported(given))).toEqual({ code: 'not_supported', param });
 });
 
-test.each([
+test.each<[string, JobCreateBody['tunefleet']]>([
   ['tunefleet.adapter.rank', { adapter: { type: 'full', rank: 4 } }],
+  ['tunefleet.base_precision', { base_precision: 'int4', adapter: { type: 'full' } }],
   ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: ['q_proj', 'c_attn'] } }],
   ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: 'everything' } }],
   ['tunefleet.sequence.max_tokens', { sequence: { max_tokens: 257 } }],
@@ -94,6 +94,20 @@ test('a micro-batch larger than the batch is refused', () => {
   expect(refusal(() => resolveSettings({ micro_batch_size: 8 }, { ...auto, batch_size: 4 }, model, null)).param).toBe(
     'tunefleet.micro_batch_size',
   );
+});
+
+test('over a 4-bit base an adapter learns, whatever the base is tuned by otherwise', () => {
+  const settings = resolveSettings({ base_precision: 'int4' }, auto, { ...model, default_adapter: 'full' }, null);
+  expect(settings).toMatchObject({ base_precision: 'int4', adapter: { type: 'lora', rank: 8 }, optimizer: { learning_rate: 2e-4 } });
+});
+
+test('an adapter goes on over the base it was trained over', () => {
+  const parent = { type: 'lora', rank: 4, alpha: 8, dropout: 0, targets: 'all-linear' } as const;
+  const over = { ...model, base_precision: 'int4' } as const;
+  expect(resolveSettings(undefined, auto, over, parent).base_precision).toBe('int4');
+  expect(refusal(() => resolveSettings({ base_precision: 'float32' }, auto, over, parent)).param).toBe('tunefleet.base_precision');
+  // a fully tuned model is a base of its own
+  expect(resolveSettings({ base_precision: 'int4' }, auto, model, null).base_precision).toBe('int4');
 });
 
 test('a job that continues an adapter keeps its shape', () => {

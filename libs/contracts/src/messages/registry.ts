@@ -14,6 +14,10 @@ export const AdapterInfo = Type.Union([
 
 export type AdapterInfo = Type.Static<typeof AdapterInfo>;
 
+/** Of the base that an adapter was trained over, and answers over: `int4` is its linear layers in 4-bit blocks. */
+export const BasePrecision = Type.Union([Type.Literal('float32'), Type.Literal('int4')]);
+export type BasePrecision = Type.Static<typeof BasePrecision>;
+
 /** What a name (base, alias, version, checkpoint) stands for just now. */
 export const ResolvedModel = Type.Object({
   /** Canonical id: a base's name, or `ft:...`. */
@@ -34,6 +38,8 @@ export const ResolvedModel = Type.Object({
   files: Type.Array(ObjectLink),
   /** PEFT folder beside it, or null. */
   adapter: Nullable(Type.Array(ObjectLink)),
+  /** That `files` are loaded in, to answer as in training. */
+  base_precision: BasePrecision,
 });
 export type ResolvedModel = Type.Static<typeof ResolvedModel>;
 
@@ -45,6 +51,8 @@ export const ArtifactManifest = Type.Object({
   attempt: Type.Integer(),
   step: Type.Integer(),
   adapter: AdapterInfo,
+  /** Left out: float32. */
+  base_precision: Type.Optional(BasePrecision),
   weights_sha256: Type.String(),
   files: Type.Array(Type.Object({ path: Type.String(), key: Type.String(), bytes: Type.Integer(), sha256: Type.String() })),
   /** Hashes of files, base and settings; seed; engine build, CPU kernel class, threads; code revision; exact. */

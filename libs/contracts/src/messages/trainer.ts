@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { Id, Nullable, ObjectLink } from './common.js';
-import { AdapterInfo, ArtifactManifest } from './registry.js';
+import { AdapterInfo, ArtifactManifest, BasePrecision } from './registry.js';
 
 export const OptimizerSettings = Type.Object({
   type: Type.Literal('adamw'),
@@ -20,6 +20,7 @@ export const TrainingClaim = Type.Object({
   job: Id,
   model: Id,
   adapter: AdapterInfo,
+  base_precision: BasePrecision,
   optimizer: OptimizerSettings,
   epochs: Type.Integer(),
   batch_size: Type.Integer(),

@@ -6,7 +6,7 @@ import {
   type Feed,
   GraphBuilder,
   gather,
-  matmul,
+  linear,
   releaseTensors,
   reshape,
   transpose,
@@ -118,7 +118,7 @@ function linears(
   weight: (name: string) => Value,
   adapted: boolean,
 ): (module: string, x: Value) => Value {
-  const plain = (module: string, x: Value): Value => matmul(x, weight(`${module}.weight`), { transB: true });
+  const plain = (module: string, x: Value): Value => linear(x, weight(`${module}.weight`));
   if (!adapted) return plain;
   const scaling = builder.input('scaling', 'f32', []);
   const shapes = new Map(llamaLinears(config).map((module) => [module.name, module]));

@@ -1,6 +1,6 @@
 import { type LlamaConfig, readLoraFolder } from '@tunefleet/model-formats';
 import type { Feed } from '@tunefleet/tensor';
-import { openBaseWeights } from '../base-weights.js';
+import { type BasePrecision, openBaseWeights } from '../base-weights.js';
 import { llamaLinears } from '../families/linears.js';
 import { KeyValueCache } from './cache.js';
 import { adapterFeeds, Decoder } from './decoder.js';
@@ -43,9 +43,18 @@ export interface Generator {
 
 type AdapterFeeds = Record<string, Feed>;
 
+export interface GeneratorOptions {
+  /** Hugging Face folder */
+  base: string;
+  /** default: float32. An adapter answers as it was trained over the base of the same precision. */
+  precision?: BasePrecision;
+  /** default: 1 */
+  threads?: number;
+}
+
 /** One set of base weights serves every adapter: they are inputs of one graph. */
-export async function openGenerator({ base: folder, threads = 1 }: { base: string; threads?: number }): Promise<Generator> {
-  const base = await openBaseWeights(folder);
+export async function openGenerator({ base: folder, precision = 'float32', threads = 1 }: GeneratorOptions): Promise<Generator> {
+  const base = await openBaseWeights(folder, { precision });
   const { config } = base;
   const adapters = new Map<string, Promise<AdapterFeeds>>();
   const decoders = new Map<boolean, Promise<Decoder>>();

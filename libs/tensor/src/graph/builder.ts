@@ -1,7 +1,8 @@
+import { int4Op } from '../ops/int4.js';
 import { constantOp, frozenOp, inputOp } from '../ops/leaves.js';
 import type { Primitive } from '../ops/primitive.js';
 import { canonical, elementCount, isStatic, printShape, type Shape } from './dimension.js';
-import type { Attributes, DType, FrozenSource, Value } from './value.js';
+import type { Attributes, DType, FrozenSource, Int4Source, Value } from './value.js';
 
 export type ConstantData = Float32Array | Int32Array | Uint8Array;
 
@@ -28,6 +29,11 @@ export class GraphBuilder {
       throw new Error(`frozen "${name}" ${printShape(shape)} was given ${source.data.length} elements`);
     }
     return this.#leaf(frozenOp, name, { name, shape, source });
+  }
+
+  /** A weight [rows, columns] in 4-bit blocks that never changes. */
+  frozenInt4(name: string, shape: readonly [rows: number, columns: number], source: Int4Source): Value {
+    return this.#leaf(int4Op, name, { name, shape, source });
   }
 
   /** A small tensor known now (default: a float32 scalar). Typed array decides the dtype; Uint8Array is bool. */

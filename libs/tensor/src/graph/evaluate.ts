@@ -1,14 +1,15 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type FrozenAttributes, frozenOp, inputOp } from '../ops/leaves.js';
+import { int4Op } from '../ops/int4.js';
+import { frozenOp, inputOp } from '../ops/leaves.js';
 import { isMadeBy, type NdArray } from '../ops/primitive.js';
+import { dequantizeInt4, INT4_BLOCK_BYTES, int4Blocks } from '../quantization/int4.js';
 import { elementCount, resolveDimension, resolveShape } from './dimension.js';
 import { bindFeeds, type Feed, inputsOf } from './feeds.js';
-import { graphOf, type Value } from './value.js';
+import { type FrozenSource, graphOf, type Value } from './value.js';
 
-/** Elements of a frozen weight, read from its file if need be. */
-const readFrozen = ({ shape, source }: FrozenAttributes): Float32Array => {
+/** `data`, filled from a frozen weight's file; or the weight's own array. */
+const readFrozen = <Data extends Float32Array | Uint8Array>(source: FrozenSource<Data>, data: Data): Data => {
   if ('data' in source) return source.data;
-  const data = new Float32Array(elementCount(shape) as number);
   const file = openSync(source.file, 'r');
   try {
     const bytes = new Uint8Array(data.buffer);
@@ -44,7 +45,16 @@ export const evaluate = (
   const results = new Map<Value, NdArray>();
   const dataOf = (value: Value, shape: readonly number[]): Float64Array => {
     if (isMadeBy(value, inputOp)) return exact.get(value.attributes.name) ?? Float64Array.from(tensors[value.attributes.name]!.data);
-    if (isMadeBy(value, frozenOp)) return Float64Array.from(readFrozen(value.attributes));
+    if (isMadeBy(value, frozenOp)) {
+      return Float64Array.from(readFrozen(value.attributes.source, new Float32Array(elementCount(value.attributes.shape) as number)));
+    }
+    if (isMadeBy(value, int4Op)) {
+      const { source, shape: matrix } = value.attributes;
+      const [rows, columns] = matrix;
+      const blocks = rows * int4Blocks(columns);
+      const codes = readFrozen(source.codes, new Uint8Array(blocks * INT4_BLOCK_BYTES));
+      return Float64Array.from(dequantizeInt4({ codes, scales: readFrozen(source.scales, new Float32Array(blocks)) }, rows, columns));
+    }
     const inputs = value.inputs.map((input) => results.get(input)!);
     return value.op.evaluate(inputs, value.attributes, { shape, size: (dimension) => resolveDimension(dimension, bindings) });
   };

@@ -17,8 +17,11 @@ export type Feed = Tensor | TensorData;
 export const inputsOf = (graph: Graph): InputAttributes[] =>
   graph.values.flatMap((value) => (isMadeBy(value, inputOp) ? [value.attributes] : []));
 
-const fits = (dtype: DType, data: TensorData): boolean =>
-  dtype === 'f32' ? data instanceof Float32Array : dtype === 'i32' ? data instanceof Int32Array : data instanceof Uint8Array;
+const fits = (dtype: DType, data: TensorData): boolean => {
+  if (dtype === 'f32') return data instanceof Float32Array;
+  if (dtype === 'i32') return data instanceof Int32Array;
+  return dtype === 'bool' && data instanceof Uint8Array;
+};
 
 const shapeOfBare = (name: string, shape: Shape, length: number): number[] => {
   if (isStatic(shape)) return [...shape];

@@ -2,8 +2,11 @@ import type { Primitive } from '../ops/primitive.js';
 import type { GraphBuilder } from './builder.js';
 import type { Shape } from './dimension.js';
 
-/** f32: float32. i32: indices and counts. bool: results of comparisons, fed as Uint8Array of 0 and 1. */
-export type DType = 'f32' | 'i32' | 'bool';
+/**
+ * f32: float32. i32: indices and counts. bool: results of comparisons, fed as Uint8Array of 0 and 1.
+ * i4: a frozen matrix in 4-bit blocks, which only `linear` and `dequantize` read.
+ */
+export type DType = 'f32' | 'i32' | 'bool' | 'i4';
 
 export interface TensorType {
   readonly dtype: DType;
@@ -13,8 +16,14 @@ export interface TensorType {
 /** What a primitive needs besides tensors: a flat record of numbers, strings, booleans, dimensions, lists of them, typed arrays. */
 export type Attributes = object;
 
-/** Where the bytes of a frozen weight lie: little-endian float32, row-major, in memory or in a file at a byte offset. */
-export type FrozenSource = { readonly data: Float32Array } | { readonly file: string; readonly offset: number };
+/** Where the bytes of a frozen weight lie: little-endian, row-major, in memory or in a file at a byte offset. */
+export type FrozenSource<Data = Float32Array> = { readonly data: Data } | { readonly file: string; readonly offset: number };
+
+/** Where the parts of an `Int4Matrix` lie. */
+export interface Int4Source {
+  readonly codes: FrozenSource<Uint8Array>;
+  readonly scales: FrozenSource;
+}
 
 /** One static single assignment: a tensor, and the primitive that makes it from others. Immutable. */
 export interface Value extends TensorType {

@@ -4,11 +4,22 @@ import type { DType, FrozenSource, Value } from '../graph/value.js';
 import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './onnx-proto.js';
 
 /** ONNX TensorProto.DataType of a dtype. */
-export const ONNX_TYPE: Readonly<Record<DType, number>> = { f32: 1, i32: 6, bool: 9 };
+export const ONNX_TYPE: Readonly<Record<DType, number>> = { f32: 1, i32: 6, bool: 9, i4: 21 };
+export const UINT8 = 2;
 const INT64 = 7;
 
 /** ONNX operator domain of ONNX Runtime's own operators. */
 export const MICROSOFT = 'com.microsoft';
+
+/** A weight of the model that lies in a file, or will: in ONNX's terms. */
+export interface FrozenTensor {
+  readonly name: string;
+  /** TensorProto.DataType */
+  readonly type: number;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  readonly source: FrozenSource<Float32Array | Uint8Array>;
+}
 
 const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
@@ -16,9 +27,10 @@ const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffe
 export class Emitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
-  readonly frozen: { name: string; shape: readonly number[]; source: FrozenSource }[] = [];
+  readonly frozen: FrozenTensor[] = [];
   #next = 0;
   #prefix = '';
+  #weights = new Set<string>();
   #literals = new Map<string, string>();
   #dimensions = new Map<string, string>();
   #shapes = new Map<string, string>();
@@ -48,9 +60,21 @@ export class Emitter {
     return this.#initializer(ONNX_TYPE[dtype], shape, bytesOf(data));
   }
 
-  weight(name: string, shape: readonly number[], source: FrozenSource): string {
-    this.frozen.push({ name, shape, source });
-    return name;
+  /** A weight that lies in a file, or will. The same name again is the same weight. */
+  weight(tensor: FrozenTensor): string {
+    if (!this.#weights.has(tensor.name)) this.frozen.push(tensor);
+    this.#weights.add(tensor.name);
+    return tensor.name;
+  }
+
+  /** A literal all of whose bytes are `byte`; one for each type and shape. */
+  filled(type: number, shape: readonly number[], length: number, byte: number): string {
+    const key = `${type}:${shape.join(',')}:filled ${byte}`;
+    const known = this.#literals.get(key);
+    if (known) return known;
+    const made = this.#initializer(type, shape, new Uint8Array(length).fill(byte));
+    this.#literals.set(key, made);
+    return made;
   }
 
   /** A float32 scalar. */

@@ -1,30 +1,29 @@
 import { copyFileSync, linkSync, realpathSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FrozenSource } from '../graph/value.js';
 
 /** Weights start at multiples of a cache line. */
 const ALIGNMENT = 64;
 
 const padded = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 
-const writeAt = async (handle: FileHandle, data: Float32Array, at: number): Promise<void> => {
+const writeAt = async (handle: FileHandle, data: Float32Array | Uint8Array, at: number): Promise<void> => {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   for (let done = 0; done < bytes.length; ) {
     done += (await handle.write(bytes, done, Math.min(bytes.length - done, 2 ** 30), at + done)).bytesWritten;
   }
 };
 
-/** Writes tensors one after another into a file that many compiled graphs can then map: a source for each name. */
-export const writeWeightsFile = async (
+/** Writes tensors one after another, as they come, into a file that many compiled graphs can then map: a source for each name. */
+export const writeWeightsFile = async <Data extends Float32Array | Uint8Array>(
   file: string,
-  tensors: Iterable<readonly [name: string, data: Float32Array]>,
-): Promise<Record<string, FrozenSource>> => {
+  tensors: Iterable<readonly [name: string, data: Data]> | AsyncIterable<readonly [name: string, data: Data]>,
+): Promise<Record<string, { file: string; offset: number }>> => {
   const handle = await open(file, 'w');
   try {
-    const sources: Record<string, FrozenSource> = {};
+    const sources: Record<string, { file: string; offset: number }> = {};
     let offset = 0;
-    for (const [name, data] of tensors) {
+    for await (const [name, data] of tensors) {
       await writeAt(handle, data, offset);
       sources[name] = { file, offset };
       offset += padded(data.byteLength);

@@ -1,9 +1,10 @@
 import type { ConstantData, GraphBuilder } from '../graph/builder.js';
 import type { Dimension, Shape } from '../graph/dimension.js';
 import type { DType, FrozenSource, Value } from '../graph/value.js';
+import { ONNX_TYPE } from '../lowering/emitter.js';
 import type { Primitive } from './primitive.js';
 
-const notEvaluated = (): never => {
+export const notEvaluated = (): never => {
   throw new Error('the evaluator binds leaves itself');
 };
 
@@ -31,7 +32,8 @@ export const frozenOp: Primitive<FrozenAttributes> = {
   name: 'frozen',
   type: (_, { shape }) => ({ dtype: 'f32', shape }),
   evaluate: notEvaluated,
-  emit: (emitter, _, { attributes }) => emitter.weight(attributes.name, attributes.shape, attributes.source),
+  emit: (emitter, _, { attributes: { name, shape, source } }) =>
+    emitter.weight({ name, type: ONNX_TYPE.f32, shape, bytes: shape.reduce((product, size) => product * size, 4), source }),
 };
 
 export interface ConstantAttributes {

@@ -1,7 +1,5 @@
-import { printShape } from '../graph/dimension.js';
 import type { TensorType, Value } from '../graph/value.js';
 import { MICROSOFT } from '../lowering/emitter.js';
-import { add } from './arithmetic.js';
 import { broadcastShapes, forEachBroadcast, unbroadcast } from './broadcast-rules.js';
 import { reshape } from './movement.js';
 import { apply, type Primitive } from './primitive.js';
@@ -85,10 +83,3 @@ export interface MatmulOptions {
 
 export const matmul = (a: Value, b: Value, { transA = false, transB = false }: MatmulOptions = {}): Value =>
   apply(matmulOp, [a, b], { transA, transB, alpha: 1 });
-
-/** x W^T + bias: x [..., in], weight [out, in] (PyTorch's layout), bias [out]. */
-export const linear = (x: Value, weight: Value, bias?: Value): Value => {
-  if (x.shape.length < 2) throw new Error(`linear: x ${printShape(x.shape)} needs rank 2 or more`);
-  const product = matmul(x, weight, { transB: true });
-  return bias ? add(product, bias) : product;
-};

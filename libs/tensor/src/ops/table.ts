@@ -2,6 +2,7 @@ import { addOp, divOp, maximumOp, minimumOp, mulOp, subOp } from './arithmetic.j
 import { castOp } from './cast.js';
 import { andOp, equalOp, lessOp, lessOrEqualOp, notOp, orOp, whereOp } from './comparison.js';
 import { gatherOp, pickOp, scatterAddRowsOp } from './indexing.js';
+import { dequantizeOp, int4LinearOp, int4Op } from './int4.js';
 import { constantOp, frozenOp, inputOp, iotaOp, sizeOp } from './leaves.js';
 import { matmulOp } from './matmul.js';
 import { broadcastToOp, concatOp, padOp, reshapeOp, sliceOp, transposeOp } from './movement.js';
@@ -21,6 +22,7 @@ export const PRIMITIVES: readonly Primitive[] = [
   ...[equalOp, lessOp, lessOrEqualOp, andOp, orOp, notOp, whereOp, castOp],
   ...[matmulOp, reduceSumOp, reduceMeanOp, reduceMaxOp, argMaxOp],
   ...[reshapeOp, broadcastToOp, transposeOp, sliceOp, padOp, concatOp],
+  ...[int4Op, dequantizeOp, int4LinearOp],
   ...[gatherOp, scatterAddRowsOp, pickOp],
   ...[softmaxOp, logSoftmaxOp, rmsNormOp, layerNormOp, ropeOp],
 ];

@@ -3,7 +3,12 @@ import { bindFeeds, type Feed, inputsOf, type Tensor, type TensorData } from '..
 import type { DType, Graph } from '../graph/value.js';
 import type { InputAttributes } from '../ops/leaves.js';
 
-const ORT_TYPE: Readonly<Record<DType, 'float32' | 'int32' | 'bool'>> = { f32: 'float32', i32: 'int32', bool: 'bool' };
+const ORT_TYPE: Readonly<Record<DType, 'float32' | 'int32' | 'bool' | 'uint4'>> = {
+  f32: 'float32',
+  i32: 'int32',
+  bool: 'bool',
+  i4: 'uint4',
+};
 
 /** A compiled graph in an ONNX Runtime session. A run blocks the calling thread until it is done. */
 export class Executable {

@@ -60,13 +60,14 @@ export async function train(
   }
 }
 
-function openModel({ base, task, freeze, adapter, continueFrom, seed, threads }: TrainingSpec, scratch: string): Promise<Trainable> {
+function openModel(spec: TrainingSpec, scratch: string): Promise<Trainable> {
+  const { base, base_precision: precision = 'float32', task, freeze, adapter, continueFrom, seed, threads } = spec;
   if (task?.type === 'classification') {
     const { labels } = task;
     return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
   }
   if (adapter.type === 'full') return fullTuning(base);
-  return loraTuning({ base, adapter, continueFrom, seed, scratch });
+  return loraTuning({ base, precision, adapter, continueFrom, seed, scratch });
 }
 
 /** Null when told to stop; a pause waits until there is a state to take a snapshot of. */
@@ -247,6 +248,7 @@ class Run {
 function decidingSettings({
   task,
   freeze,
+  base_precision = 'float32',
   adapter,
   optimizer,
   epochs,
@@ -256,5 +258,5 @@ function decidingSettings({
   shuffle,
   seed,
 }: TrainingSpec): object {
-  return { task, freeze, adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
+  return { task, freeze, base_precision, adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
 }

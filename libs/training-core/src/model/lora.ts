@@ -11,19 +11,21 @@ import {
 import {
   adaptedLinears,
   addLora,
+  type BasePrecision,
   causalLlama,
   initialLoraPair,
   type LinearModule,
   openBaseWeights,
   unknownTargets,
 } from '@tunefleet/models';
-import { gather, matmul, type Value } from '@tunefleet/tensor';
+import { gather, linear as product, type Value } from '@tunefleet/tensor';
 import { type FlatLayout, flatLayout, viewOf } from '../parameters.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import type { Trainable } from './trainable.js';
 
 export interface LoraTuningOptions {
   base: string;
+  precision: BasePrecision;
   adapter: LoraSpec;
   /** PEFT folder to go on from */
   continueFrom: string | undefined;
@@ -33,9 +35,9 @@ export interface LoraTuningOptions {
 }
 
 /** LoRA on a frozen base. */
-export async function loraTuning({ base, adapter, continueFrom, seed, scratch }: LoraTuningOptions): Promise<Trainable> {
+export async function loraTuning({ base, precision, adapter, continueFrom, seed, scratch }: LoraTuningOptions): Promise<Trainable> {
   const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
-  const weights = await openBaseWeights(base, scratch);
+  const weights = await openBaseWeights(base, { precision, scratch });
   const { config } = weights;
   const { rank, alpha, dropout } = adapter;
   let modules: LinearModule[];
@@ -72,7 +74,7 @@ export async function loraTuning({ base, adapter, continueFrom, seed, scratch }:
       const placeOf = new Map(modules.map(({ name }, place) => [name, place]));
       const weight = weights.in(builder);
       const linear = (module: string, x: Value): Value => {
-        const y = matmul(x, weight(`${module}.weight`), { transB: true });
+        const y = product(x, weight(`${module}.weight`));
         const place = placeOf.get(module);
         if (place === undefined) return y;
         const mask = training && dropout > 0 ? { mask: builder.input(maskOf(module), 'f32', x.shape) } : {};

@@ -5,7 +5,7 @@ import type { Logger } from '@tunefleet/service';
 import { TextTokenizer } from '@tunefleet/tokenization';
 import { type Folders, folderName } from './folders.js';
 
-/** Weights in memory with their tokenizer; adapters on the same folder share it. */
+/** Weights in memory, in one precision, with their tokenizer; adapters on the same folder share it. */
 interface Loaded {
   folder: string;
   generator: Generator;
@@ -61,7 +61,7 @@ export class Models {
   }
 
   private open(resolved: ResolvedModel): Promise<Loaded> {
-    const key = folderName(resolved.files);
+    const key = `${resolved.base_precision}:${folderName(resolved.files)}`;
     const known = this.loaded.get(key);
     if (known) return known;
     const opened = this.load(resolved);
@@ -76,7 +76,10 @@ export class Models {
   private async load(resolved: ResolvedModel): Promise<Loaded> {
     const started = performance.now();
     const folder = await this.folders.fetch(resolved.files);
-    const [tokenizer, generator] = await Promise.all([TextTokenizer.load(folder), openGenerator({ base: folder, threads: this.threads })]);
+    const [tokenizer, generator] = await Promise.all([
+      TextTokenizer.load(folder),
+      openGenerator({ base: folder, precision: resolved.base_precision, threads: this.threads }),
+    ]);
     this.logger.info({ model: resolved.id, ms: Math.round(performance.now() - started) }, 'model loaded');
     return { folder, generator, tokenizer, adapters: new Set(), requests: 0, usedAt: performance.now() };
   }
@@ -101,7 +104,9 @@ export class Models {
     for (const [key, entry] of idle.slice(0, Math.max(0, this.loaded.size - this.limit))) {
       this.loaded.delete(key);
       await entry.generator.close();
-      await this.folders.remove(entry.folder);
+      // the same folder may be loaded in the other precision
+      const folder = key.slice(key.indexOf(':'));
+      if (![...this.loaded.keys()].some((other) => other.endsWith(folder))) await this.folders.remove(entry.folder);
     }
   }
 

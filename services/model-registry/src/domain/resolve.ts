@@ -60,11 +60,15 @@ export async function resolve(store: Store, objects: ObjectStore, project: strin
   const { rates, default_adapter, parameters, context } = base;
   const common = { base: base.name, base_weights_sha256: base.weights_sha256, parameters, context, rates, default_adapter };
   const files = await links(await folderOf(store, base, version));
+  const plain = { adapter: null, base_precision: 'float32' } as const;
   if (!version) {
     const owner = base.project === BUNDLED ? null : base.project;
-    return { ...common, id: base.name, kind: 'base', project: owner, weights_sha256: base.weights_sha256, files, adapter: null };
+    return { ...common, id: base.name, kind: 'base', project: owner, weights_sha256: base.weights_sha256, files, ...plain };
   }
   const { manifest, id, kind } = version;
-  const adapter = manifest.adapter.type === 'lora' ? await links(manifest.files) : null;
-  return { ...common, id, kind, project, weights_sha256: manifest.weights_sha256, files, adapter };
+  const loaded =
+    manifest.adapter.type === 'full'
+      ? plain
+      : { adapter: await links(manifest.files), base_precision: manifest.base_precision ?? 'float32' };
+  return { ...common, id, kind, project, weights_sha256: manifest.weights_sha256, files, ...loaded };
 }

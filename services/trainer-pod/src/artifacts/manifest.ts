@@ -28,6 +28,7 @@ export function artifactManifest(claim: TrainingClaim, attempt: number, artifact
     attempt,
     step: artifact.step,
     adapter: claim.adapter satisfies AdapterInfo,
+    base_precision: claim.base_precision,
     weights_sha256: artifact.weights_sha256,
     files: artifact.files.map(({ path, bytes, sha256 }) => ({ path, key: `${claim.prefix}${artifact.under}/${path}`, bytes, sha256 })),
     lineage: { ...claim.lineage, engine: from.engine, code: from.code, exact: from.exact },

@@ -28,6 +28,7 @@ export async function trainingClaim(parts: Parts, job: JobRecord, attempt: numbe
     job: job.id,
     model: job.model.id,
     adapter: settings.adapter,
+    base_precision: settings.base_precision,
     optimizer: settings.optimizer,
     epochs: plan.n_epochs,
     batch_size: plan.batch_size,

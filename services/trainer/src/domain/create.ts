@@ -56,7 +56,8 @@ export function requireRoom(records: Pick<JobRecords, 'count'>, project: string)
     throw new ApiError('queue_full', `This project has ${live} jobs that are not finished, the most there may be. Cancel some or wait.`);
 }
 
-export const factsOf = ({ files: _files, adapter: _adapter, ...facts }: ResolvedModel): JobRecord['model'] => facts;
+export const factsOf = ({ files: _files, adapter: _adapter, base_precision: _precision, ...facts }: ResolvedModel): JobRecord['model'] =>
+  facts;
 
 async function checkFile(parts: Parts, project: string, id: string, param: string): Promise<void> {
   const file = await parts.bus.request('dataset.get_file', { project, id }).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { type AdapterInfo, ApiError, type JobCreateBody, type ResolvedModel } from '@tunefleet/contracts';
+import { type AdapterInfo, ApiError, type BasePrecision, type JobCreateBody, type ResolvedModel } from '@tunefleet/contracts';
 import { Type } from 'typebox';
 import { adapterOf, type ParentAdapter } from './adapter.js';
 import type { Requested } from './hyperparameters.js';
@@ -9,7 +9,7 @@ type Block = NonNullable<JobCreateBody['tunefleet']>;
 export interface Settings {
   task: 'chat' | 'completion' | null;
   adapter: AdapterInfo;
-  base_precision: 'float32';
+  base_precision: BasePrecision;
   freeze: null;
   unfreeze: null;
   optimizer: {
@@ -33,12 +33,12 @@ export interface Settings {
 /** Its shape in a record; the numbers were checked when the body was. */
 export const SettingsSchema = Type.Unsafe<Settings>({ type: 'object' });
 
-type BaseFacts = Pick<ResolvedModel, 'context' | 'rates' | 'default_adapter'>;
+type BaseFacts = Pick<ResolvedModel, 'context' | 'rates' | 'default_adapter' | 'base_precision'>;
 
 /** Fill in defaults and check what only the model can tell: context, adapter, learning rate. `parent`: the adapter that an `ft:` model already has. */
 export function resolveSettings(block: Block | undefined, requested: Requested, model: BaseFacts, parent: ParentAdapter | null): Settings {
   const given = block ?? {};
-  const adapter = adapterOf(given.adapter, model.default_adapter, parent);
+  const adapter = adapterOf(given.adapter, given.base_precision === 'int4' ? 'lora' : model.default_adapter, parent);
   const optimizer = given.optimizer ?? {};
   const micro = given.micro_batch_size ?? 1;
   if (requested.batch_size !== 'auto' && micro > requested.batch_size)
@@ -48,7 +48,7 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
   return {
     task: given.task === 'chat' || given.task === 'completion' ? given.task : null,
     adapter,
-    base_precision: 'float32',
+    base_precision: precisionOf(given.base_precision, adapter, parent && model.base_precision),
     freeze: null,
     unfreeze: null,
     optimizer: {
@@ -73,6 +73,22 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
     priority: given.priority ?? 0,
     queue: given.queue ?? 'default',
   };
+}
+
+/** A base in 4 bits is frozen: only an adapter learns over it, and goes on over what it learned over. */
+function precisionOf(given: BasePrecision | undefined, adapter: AdapterInfo, parent: BasePrecision | null): BasePrecision {
+  const param = 'tunefleet.base_precision';
+  if (given === 'int4' && adapter.type === 'full')
+    throw new ApiError('invalid_value', `'${param}' int4 keeps the base frozen: it needs 'tunefleet.adapter.type' lora, not full.`, {
+      param,
+    });
+  if (given !== undefined && parent !== null && given !== parent)
+    throw new ApiError(
+      'invalid_value',
+      `The model's adapter was trained over a base in ${parent}; a job that continues it cannot change that to ${given}.`,
+      { param },
+    );
+  return given ?? parent ?? 'float32';
 }
 
 const AGREE = 1e-9;

@@ -29,7 +29,6 @@ export function refuseUnsupported(body: JobCreateBody): void {
   const block = body.tunefleet;
   if (!block) return;
   if (block.task && block.task !== 'chat' && block.task !== 'completion') refuse('tunefleet.task', `The task '${block.task}'`);
-  if (block.base_precision === 'int4') refuse('tunefleet.base_precision', 'A 4-bit base');
   for (const key of ['freeze', 'unfreeze', 'early_stopping'] as const) if (block[key]) refuse(`tunefleet.${key}`, `'${key}'`);
   const adapter = block.adapter;
   if (!adapter) return;

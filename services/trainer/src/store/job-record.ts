@@ -7,7 +7,7 @@ const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type
 const OrAuto = Type.Union([Type.Literal('auto'), Type.Number()]);
 
 /** What of a resolved model a job keeps: names and hashes, never its links (they expire). */
-const ModelFacts = Type.Omit(ResolvedModel, ['files', 'adapter']);
+const ModelFacts = Type.Omit(ResolvedModel, ['files', 'adapter', 'base_precision']);
 
 const DataFacts = Type.Object({
   hash: Type.String(),
