@@ -17,7 +17,8 @@ export type Feed = Tensor | TensorData;
 export const inputsOf = (graph: Graph): InputAttributes[] =>
   graph.values.flatMap((value) => (isMadeBy(value, inputOp) ? [value.attributes] : []));
 
-const fits = (dtype: DType, data: TensorData): boolean =>
+/** Whether an array holds elements of a dtype. */
+export const fits = (dtype: DType, data: TensorData): boolean =>
   dtype === 'f32' ? data instanceof Float32Array : dtype === 'i32' ? data instanceof Int32Array : data instanceof Uint8Array;
 
 const shapeOfBare = (name: string, shape: Shape, length: number): number[] => {
