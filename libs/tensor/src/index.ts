@@ -3,6 +3,7 @@ export { type ConstantData, GraphBuilder } from './graph/builder.js';
 export type { Bindings, Dimension, Shape } from './graph/dimension.js';
 export { evaluate } from './graph/evaluate.js';
 export type { Feed, Tensor, TensorData } from './graph/feeds.js';
+export { checkInPlace } from './graph/in-place.js';
 export { printGraph } from './graph/printer.js';
 export { type DType, type FrozenSource, type Graph, graphOf, type Int4Source, type Value } from './graph/value.js';
 export type { Provider } from './lowering/legalize.js';
@@ -15,4 +16,5 @@ export { type CpuKernelClass, type EngineIdentity, engineIdentity } from './runt
 export { Executable } from './runtime/executable.js';
 export { type MemoryFigures, memoryFigures } from './runtime/memory.js';
 export { releaseTensors } from './runtime/release-tensors.js';
-export type { SessionSettings } from './runtime/session.js';
+export { hasNativeInterface } from './runtime/session.js';
+export type { EngineInterface, SessionSettings } from './runtime/settings.js';

@@ -17,7 +17,8 @@ export type Feed = Tensor | TensorData;
 export const inputsOf = (graph: Graph): InputAttributes[] =>
   graph.values.flatMap((value) => (isMadeBy(value, inputOp) ? [value.attributes] : []));
 
-const fits = (dtype: DType, data: TensorData): boolean => {
+/** Whether an array holds elements of a dtype. */
+export const fits = (dtype: DType, data: TensorData): boolean => {
   if (dtype === 'f32') return data instanceof Float32Array;
   if (dtype === 'i32') return data instanceof Int32Array;
   return dtype === 'bool' && data instanceof Uint8Array;

@@ -1,45 +1,26 @@
-import { InferenceSession } from 'onnxruntime-node';
-import type { Provider } from '../lowering/legalize.js';
+import type { EngineSession } from './engine-session.js';
+import { ortApi } from './native/api.js';
+import { NativeSession } from './native/native-session.js';
+import { NodeSession } from './node-session.js';
 import { requireProvider } from './providers.js';
+import { type EngineInterface, resolveSettings, type SessionSettings } from './settings.js';
 
-export interface SessionSettings {
-  /** Default: cpu. A provider that is not there is an error, never another provider. */
-  readonly provider?: Provider;
-  /** Threads within an operator; bytes of results are promised per thread count. Default 1. */
-  readonly threads?: number;
-  /** Whether threads wait for the next operator by spinning: faster, for a session that runs without pause. Default false. */
-  readonly spinning?: boolean;
-  /** Keep a second copy of frozen weights in the layout that products like best (5 to 12 % faster). Default true. */
-  readonly prepacking?: boolean;
-}
+/** Whether ONNX Runtime's C interface can be called here. */
+export const hasNativeInterface = (): boolean => {
+  try {
+    ortApi();
+    return true;
+  } catch {
+    return false;
+  }
+};
 
-/** Measured choices: the memory pattern nearly doubles the memory of activations; without the arena a step takes four times as long. */
-const sessionOptions = ({
-  provider = 'cpu',
-  threads = 1,
-  spinning = false,
-  prepacking = true,
-}: SessionSettings): InferenceSession.SessionOptions => ({
-  executionProviders: [provider],
-  executionMode: 'sequential',
-  graphOptimizationLevel: 'all',
-  enableMemPattern: false,
-  enableCpuMemArena: true,
-  intraOpNumThreads: threads,
-  interOpNumThreads: 1,
-  // Only errors: warnings about unused initializers are ONNX Runtime's own business.
-  logSeverityLevel: 3,
-  extra: {
-    session: {
-      use_device_allocator_for_initializers: '1',
-      disable_prepacking: prepacking ? '0' : '1',
-      intra_op: { allow_spinning: spinning ? '1' : '0' },
-    },
-  },
-});
+const defaultInterface = (): EngineInterface => (hasNativeInterface() ? 'native' : 'node');
 
 /** By path, so that external weights are mapped from the file and the model may be larger than 2 GiB. */
-export const createSession = async (path: string, settings: SessionSettings): Promise<InferenceSession> => {
-  requireProvider(settings.provider ?? 'cpu');
-  return InferenceSession.create(path, sessionOptions(settings));
+export const createSession = (path: string, settings: SessionSettings): Promise<EngineSession> => {
+  const resolved = resolveSettings(settings);
+  requireProvider(resolved.provider);
+  const through = settings.engineInterface ?? defaultInterface();
+  return through === 'native' ? NativeSession.open(path, resolved) : NodeSession.open(path, resolved);
 };

@@ -1,17 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Batch, dropoutMask, type NetworkParts } from '@tunefleet/models';
-import {
-  compile,
-  type Executable,
-  type Feed,
-  GraphBuilder,
-  gradients,
-  mul,
-  releaseTensors,
-  type Tensor,
-  type TensorData,
-} from '@tunefleet/tensor';
+import { compile, type Executable, type Feed, GraphBuilder, gradients, mul, type Tensor } from '@tunefleet/tensor';
 import type { Trainable } from '../model/trainable.js';
 import { crossEntropySums } from '../objectives/cross-entropy.js';
 import { addInto } from '../optimizers/accumulation.js';
@@ -27,6 +17,8 @@ export class Passes {
   readonly #scratch: string;
   /** where the network drops values: the names of the masks' inputs, in the order in which the graph asks for them */
   readonly #sites = new Map<string, number>();
+  /** Gradients of a micro-batch that is not its group's first, laid out as the parameters. */
+  #addend: Float32Array | null = null;
   #training: Executable | null = null;
   #validation: Executable | null = null;
 
@@ -42,13 +34,12 @@ export class Passes {
   async train(batch: Batch, step: number, microBatch: number, into: Float32Array, first: boolean): Promise<PassSums> {
     this.#training ??= await this.#compile(true);
     const masks = this.#masks(this.#training, batch, step, microBatch);
-    const results = await this.#training.run({ ...this.#parameters, ...batch.feeds, ...masks });
-    this.#model.layout.slots.forEach((slot, index) => {
-      const gradient = floats(results[gradientName(index)]!.data);
-      const target = viewOf(into, slot);
-      if (first) target.set(gradient);
-      else addInto(target, gradient);
-    });
+    if (!first) this.#addend ??= new Float32Array(into.length);
+    const target = first ? into : this.#addend!;
+    const places = this.#model.layout.slots.map((slot, index) => [gradientName(index), viewOf(target, slot)] as const);
+    const feeds = { ...this.#parameters, ...batch.feeds, ...masks };
+    const results = await this.#training.run(feeds, this.#training.outputNames, Object.fromEntries(places));
+    if (!first) addInto(into, target);
     return sumsOf(results);
   }
 
@@ -97,16 +88,8 @@ export class Passes {
   }
 }
 
-/** Reads the sums, then frees every result: the collector would see their buffers too late. */
-function sumsOf(results: Readonly<Record<string, Tensor>>): PassSums {
-  const sums = { loss: results['loss']!.data[0]!, correct: results['correct']!.data[0]! };
-  releaseTensors(Object.values(results));
-  return sums;
+function sumsOf({ loss, correct }: Readonly<Record<string, Tensor>>): PassSums {
+  return { loss: loss!.data[0]!, correct: correct!.data[0]! };
 }
 
 const gradientName = (index: number): string => `gradient.${index}`;
-
-function floats(data: TensorData): Float32Array {
-  if (data instanceof Float32Array) return data;
-  throw new TypeError('a gradient is float32');
-}

@@ -1,0 +1,109 @@
+import type { TensorData } from '../../graph/feeds.js';
+import type { DType } from '../../graph/value.js';
+import { ONNX_TYPE } from '../../lowering/emitter.js';
+import type { Provider } from '../../lowering/legalize.js';
+import { newData } from '../element-types.js';
+import type { EngineSession, FedTensor, OutputPlace } from '../engine-session.js';
+import type { ResolvedSettings } from '../settings.js';
+import { type Handle, ortApi } from './api.js';
+import { memoryOf } from './device-memory.js';
+
+// Enumerations of onnxruntime_c_api.h.
+const SEQUENTIAL = 0;
+const ALL_OPTIMIZATIONS = 99;
+const ONLY_ERRORS = 3;
+
+const appendProvider = (options: Handle, provider: Provider): void => {
+  const api = ortApi();
+  if (provider === 'cuda') api.appendCuda(options);
+  // No options: their two arrays are null.
+  if (provider === 'webgpu') api.SessionOptionsAppendExecutionProvider(options, 'WebGPU', 0n, 0n, 0);
+};
+
+const makeOptions = ({ provider, threads, entries }: ResolvedSettings): Handle => {
+  const api = ortApi();
+  const options = api.CreateSessionOptions();
+  try {
+    api.SetSessionExecutionMode(options, SEQUENTIAL);
+    api.SetSessionGraphOptimizationLevel(options, ALL_OPTIMIZATIONS);
+    api.DisableMemPattern(options);
+    api.SetIntraOpNumThreads(options, threads);
+    api.SetInterOpNumThreads(options, 1);
+    api.SetSessionLogSeverityLevel(options, ONLY_ERRORS);
+    for (const [key, value] of Object.entries(entries)) api.AddSessionConfigEntry(options, key, value);
+    appendProvider(options, provider);
+    return options;
+  } catch (error) {
+    api.ReleaseSessionOptions(options);
+    throw error;
+  }
+};
+
+let environment: Handle | undefined;
+
+const openSession = async (path: string, settings: ResolvedSettings): Promise<Handle> => {
+  const api = ortApi();
+  // ONNX Runtime has one environment a process and counts who uses it.
+  environment ??= api.CreateEnv(ONLY_ERRORS, 'tunefleet');
+  const options = makeOptions(settings);
+  try {
+    return await api.open(environment, path, options);
+  } finally {
+    api.ReleaseSessionOptions(options);
+  }
+};
+
+/** A session by ONNX Runtime's C interface: outputs are written where they are wanted, and runs leave the event loop free. */
+export class NativeSession implements EngineSession {
+  #session: Handle;
+
+  private constructor(session: Handle) {
+    this.#session = session;
+  }
+
+  static async open(path: string, settings: ResolvedSettings): Promise<NativeSession> {
+    return new NativeSession(await openSession(path, settings));
+  }
+
+  async run(
+    feeds: Readonly<Record<string, FedTensor>>,
+    outputs: Readonly<Record<string, OutputPlace>>,
+  ): Promise<Record<string, TensorData>> {
+    const api = ortApi();
+    // The arrays beside their handles: ONNX Runtime reads and writes them until the run has ended, so they must stay.
+    const made: { value: Handle; data: TensorData }[] = [];
+    const hostValue = (dtype: DType, shape: readonly number[], data: TensorData): Handle => {
+      const value = api.CreateTensorWithDataAsOrtValue(
+        memoryOf('cpu'),
+        data,
+        data.byteLength,
+        BigInt64Array.from(shape, BigInt),
+        shape.length,
+        ONNX_TYPE[dtype],
+      );
+      made.push({ value, data });
+      return value;
+    };
+    const results: Record<string, TensorData> = {};
+    const binding = api.CreateIoBinding(this.#session);
+    try {
+      for (const [name, { dtype, shape, data }] of Object.entries(feeds)) api.BindInput(binding, name, hostValue(dtype, shape, data));
+      for (const [name, { dtype, shape, data }] of Object.entries(outputs)) {
+        results[name] = data ?? newData(dtype, shape);
+        api.BindOutput(binding, name, hostValue(dtype, shape, results[name]));
+      }
+      await api.run(this.#session, binding);
+      return results;
+    } finally {
+      api.ReleaseIoBinding(binding);
+      for (const { value } of made) api.ReleaseValue(value);
+    }
+  }
+
+  release(): Promise<void> {
+    const api = ortApi();
+    api.ReleaseSession(this.#session);
+    this.#session = 0n;
+    return Promise.resolve();
+  }
+}
