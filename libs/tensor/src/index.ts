@@ -13,5 +13,6 @@ export { type CompileOptions, compile } from './runtime/compile.js';
 export { type CpuKernelClass, type EngineIdentity, engineIdentity } from './runtime/engine-identity.js';
 export { Executable } from './runtime/executable.js';
 export { type MemoryFigures, memoryFigures } from './runtime/memory.js';
+export { type ProfiledNode, readProfile } from './runtime/profile.js';
 export { releaseTensors } from './runtime/release-tensors.js';
 export type { SessionSettings } from './runtime/session.js';
