@@ -1,3 +1,4 @@
+export { countProducts, operationsOf, type ProductCount } from './analysis/products.js';
 export { gradients } from './autodiff/gradients.js';
 export { type ConstantData, GraphBuilder } from './graph/builder.js';
 export type { Bindings, Dimension, Shape } from './graph/dimension.js';
