@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { float32Tensor, type LlamaConfig, llamaTensorShapes, writeLlamaFolder } from '@tunefleet/model-formats';
+import type { LlamaConfig } from '@tunefleet/model-formats';
 import { randomStream } from '@tunefleet/models';
+import { writeRandomLlama } from '../random-llama.js';
 
 /** The shape of the bundled base: about 1.9 M parameters. */
 const CONFIG: LlamaConfig = {
@@ -35,17 +36,8 @@ export interface Rows {
 
 /** Random weights (seeded) in a Hugging Face folder and random rows: the same for both sides. */
 export async function makeWork(folder: string): Promise<void> {
-  const random = randomStream(1, 'shuffle', 0);
-  const tensors = [...llamaTensorShapes(CONFIG)].map(([name, shape]) => {
-    const count = shape.reduce((a, b) => a * b, 1);
-    const isNorm = name.endsWith('norm.weight');
-    return float32Tensor(
-      name,
-      shape,
-      Float32Array.from({ length: count }, () => (isNorm ? 1 : (random.uniform() - 0.5) * 0.07)),
-    );
-  });
-  await writeLlamaFolder(join(folder, 'base'), CONFIG, tensors);
+  const random = randomStream(1, 'shuffle', 1);
+  await writeRandomLlama(join(folder, 'base'), CONFIG);
   const ids = Array.from({ length: ROWS }, () =>
     Array.from({ length: 20 + Math.floor(random.uniform() * 41) }, () => Math.floor(random.uniform() * CONFIG.vocabularySize)),
   );

@@ -1,3 +1,4 @@
+export { countProducts, operationsOf, type ProductCount } from './analysis/products.js';
 export { gradients } from './autodiff/gradients.js';
 export { type ConstantData, GraphBuilder } from './graph/builder.js';
 export type { Bindings, Dimension, Shape } from './graph/dimension.js';
@@ -15,6 +16,7 @@ export { type CompileOptions, compile } from './runtime/compile.js';
 export { type CpuKernelClass, type EngineIdentity, engineIdentity } from './runtime/engine-identity.js';
 export { Executable } from './runtime/executable.js';
 export { type MemoryFigures, memoryFigures } from './runtime/memory.js';
+export { type ProfiledNode, readProfile } from './runtime/profile.js';
 export { releaseTensors } from './runtime/release-tensors.js';
 export { hasNativeInterface } from './runtime/session.js';
 export type { EngineInterface, SessionSettings } from './runtime/settings.js';

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import * as t from '../src/index.js';
 import { kernelClassOf } from '../src/runtime/engine-identity.js';
@@ -88,4 +91,21 @@ test('a row whose pairs are all forbidden gives finite numbers', async () => {
   await executable.release();
   expect([...results['probabilities']!.data.subarray(3)]).toEqual([0.5, 0, 0.5]);
   expect([...results['probabilities']!.data, ...results['gradient']!.data].every(Number.isFinite)).toBe(true);
+});
+
+test('a profile names each node by its scope, in the order of execution, and is there after the release', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tunefleet-profile-'));
+  const g = new t.GraphBuilder();
+  const x = g.input('x', 'f32', [4, 4]);
+  const product = g.scope('first', () => t.matmul(x, x));
+  const y = g.scope('second', () => t.exp(product));
+  const executable = await t.compile({ outputs: { y }, profile: join(folder, 'run') });
+  await executable.run({ x: new Float32Array(16) });
+  await executable.release();
+  const nodes = t.readProfile(join(folder, 'run'));
+  rmSync(folder, { recursive: true });
+  expect(nodes.map(({ node, operator }) => [node.split('/')[0], operator])).toEqual([
+    ['first', 'MatMul'],
+    ['second', 'Exp'],
+  ]);
 });

@@ -1,6 +1,9 @@
 export { type EngineIdentity, engineIdentity } from '@tunefleet/tensor';
 export { type DataOrder, dataOrder, type StepRows } from './loop/order.js';
 export { train } from './loop/train.js';
+export { openTrainable } from './model/open-trainable.js';
+export { passGraph } from './model/pass-graph.js';
+export type { Trainable } from './model/trainable.js';
 export { type AdamWSpec, type AdamWState, initAdamW, type ParameterRange, updateAdamW } from './optimizers/adamw.js';
 export { clipFactor, globalNorm } from './optimizers/clipping.js';
 export { type Schedule, type ScheduleSpec, schedule } from './schedules/schedule.js';

@@ -35,7 +35,7 @@ export class NodeSession implements EngineSession {
     this.#session = session;
   }
 
-  static async open(path: string, { provider, threads, entries }: ResolvedSettings): Promise<NodeSession> {
+  static async open(path: string, { provider, threads, entries, profile }: ResolvedSettings): Promise<NodeSession> {
     const session = await InferenceSession.create(path, {
       executionProviders: [provider],
       executionMode: 'sequential',
@@ -46,6 +46,7 @@ export class NodeSession implements EngineSession {
       interOpNumThreads: 1,
       // Only errors: warnings about unused initializers are ONNX Runtime's own business.
       logSeverityLevel: 3,
+      ...(profile === null ? {} : { enableProfiling: true, profileFilePrefix: profile }),
       extra: nested(entries),
     });
     return new NodeSession(session);

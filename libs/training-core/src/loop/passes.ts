@@ -1,9 +1,9 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Batch, dropoutMask, type NetworkParts } from '@tunefleet/models';
-import { compile, type Executable, type Feed, GraphBuilder, gradients, mul, type Tensor } from '@tunefleet/tensor';
+import { type Batch, dropoutMask } from '@tunefleet/models';
+import { compile, type Executable, type Feed, type Tensor } from '@tunefleet/tensor';
+import { gradientName, passGraph } from '../model/pass-graph.js';
 import type { Trainable } from '../model/trainable.js';
-import { crossEntropySums } from '../objectives/cross-entropy.js';
 import { addInto } from '../optimizers/accumulation.js';
 import { viewOf } from '../parameters.js';
 import type { PassSums } from './accumulate.js';
@@ -15,8 +15,7 @@ export class Passes {
   readonly #settings: { threads: number; spinning: boolean };
   readonly #seed: number;
   readonly #scratch: string;
-  /** where the network drops values: the names of the masks' inputs, in the order in which the graph asks for them */
-  readonly #sites = new Map<string, number>();
+  #sites: ReadonlyMap<string, number> = new Map();
   /** Gradients of a micro-batch that is not its group's first, laid out as the parameters. */
   #addend: Float32Array | null = null;
   #training: Executable | null = null;
@@ -56,28 +55,18 @@ export class Passes {
   }
 
   async #compile(training: boolean): Promise<Executable> {
-    const builder = new GraphBuilder();
-    const { parameters, ...parts } = this.#model.build(builder, training);
-    const dropout: NetworkParts['dropout'] = (site, probability, x) => {
-      if (!training || probability === 0) return x;
-      const name = `${site}.dropout`;
-      this.#sites.set(name, probability);
-      return mul(x, builder.input(name, 'f32', x.shape));
-    };
-    const { logits, targets, weights } = this.#model.network.build(builder, { ...parts, dropout });
-    const { loss, correct } = crossEntropySums(logits, targets, weights);
-    const backward = training ? gradients(loss, parameters).map((value, index) => [gradientName(index), value] as const) : [];
+    const { outputs, dropout } = passGraph(this.#model, training);
+    if (training) this.#sites = dropout;
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
-    return compile({ ...this.#settings, folder, outputs: { loss, correct, ...Object.fromEntries(backward) } });
+    return compile({ ...this.#settings, folder, outputs });
   }
 
   /** A mask a site, from (seed, step, micro-batch, site) alone. */
   #masks(graph: Executable, batch: Batch, step: number, microBatch: number): Record<string, Feed> {
-    const sites = new Map([...this.#model.dropout, ...this.#sites]);
-    const places = [...sites.keys()];
+    const places = [...this.#sites.keys()];
     const masks: Record<string, Feed> = {};
     for (const { name, shape } of graph.inputs) {
-      const probability = sites.get(name);
+      const probability = this.#sites.get(name);
       if (probability === undefined) continue;
       const sized = shape.map((dimension) => (typeof dimension === 'number' ? dimension : batch.sizes[dimension]!));
       const site = microBatch * places.length + places.indexOf(name);
@@ -91,5 +80,3 @@ export class Passes {
 function sumsOf({ loss, correct }: Readonly<Record<string, Tensor>>): PassSums {
   return { loss: loss!.data[0]!, correct: correct!.data[0]! };
 }
-
-const gradientName = (index: number): string => `gradient.${index}`;

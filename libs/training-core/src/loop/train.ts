@@ -2,10 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { engineIdentity } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
-import { classifierTuning } from '../model/classifier.js';
-import { fullTuning } from '../model/full.js';
-import { headTuning } from '../model/head.js';
-import { loraTuning } from '../model/lora.js';
+import { openTrainable } from '../model/open-trainable.js';
 import type { Trainable } from '../model/trainable.js';
 import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
 import { clipFactor, globalNorm } from '../optimizers/clipping.js';
@@ -45,7 +42,7 @@ export async function train(
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   try {
-    const model = await openModel(spec, scratch);
+    const model = await openTrainable(spec, scratch);
     try {
       const rows = await preparedRows(model, training, validation, hooks);
       if (!rows) return { outcome: 'stopped', steps: 0, trained_tokens: 0, folder: spec.folder };
@@ -58,16 +55,6 @@ export async function train(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-}
-
-function openModel(spec: TrainingSpec, scratch: string): Promise<Trainable> {
-  const { base, base_precision: precision = 'float32', task, freeze, adapter, continueFrom, seed, threads } = spec;
-  if (task?.type === 'classification') {
-    const { labels } = task;
-    return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
-  }
-  if (adapter.type === 'full') return fullTuning(base);
-  return loraTuning({ base, precision, adapter, continueFrom, seed, scratch });
 }
 
 /** Null when told to stop; a pause waits until there is a state to take a snapshot of. */

@@ -16,6 +16,7 @@ const FUNCTIONS = {
   CreateSession: { slot: 7, arguments: ['handle', 'path', 'handle', 'out'] },
   CreateSessionOptions: { slot: 10, arguments: ['out'] },
   SetSessionExecutionMode: { slot: 13, arguments: ['handle', 'int'] },
+  EnableProfiling: { slot: 14, arguments: ['handle', 'path'] },
   DisableMemPattern: { slot: 17, arguments: ['handle'] },
   SetSessionLogSeverityLevel: { slot: 22, arguments: ['handle', 'int'] },
   SetSessionGraphOptimizationLevel: { slot: 23, arguments: ['handle', 'int'] },

@@ -20,7 +20,7 @@ const appendProvider = (options: Handle, provider: Provider): void => {
   if (provider === 'webgpu') api.SessionOptionsAppendExecutionProvider(options, 'WebGPU', 0n, 0n, 0);
 };
 
-const makeOptions = ({ provider, threads, entries }: ResolvedSettings): Handle => {
+const makeOptions = ({ provider, threads, entries, profile }: ResolvedSettings): Handle => {
   const api = ortApi();
   const options = api.CreateSessionOptions();
   try {
@@ -30,6 +30,7 @@ const makeOptions = ({ provider, threads, entries }: ResolvedSettings): Handle =
     api.SetIntraOpNumThreads(options, threads);
     api.SetInterOpNumThreads(options, 1);
     api.SetSessionLogSeverityLevel(options, ONLY_ERRORS);
+    if (profile !== null) api.EnableProfiling(options, profile);
     for (const [key, value] of Object.entries(entries)) api.AddSessionConfigEntry(options, key, value);
     appendProvider(options, provider);
     return options;

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Example } from '@tunefleet/models';
+import type { TrainingSpec } from '@tunefleet/training-core';
+import { ALPHA, RANK, STEPS } from './work.js';
+
+export type Variant = 'lora' | 'full';
+
+/** The run that is timed: AdamW at a constant rate, one row a step. */
+export function stepSpec(folder: string, variant: Variant, threads: number): TrainingSpec {
+  return {
+    base: join(folder, 'base'),
+    adapter: variant === 'lora' ? { type: 'lora', rank: RANK, alpha: ALPHA, dropout: 0, targets: 'all-linear' } : { type: 'full' },
+    optimizer: {
+      type: 'adamw',
+      learning_rate: 1e-4,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weight_decay: 0,
+      max_grad_norm: 1,
+      schedule: { type: 'constant', warmup_ratio: 0 },
+    },
+    epochs: 1,
+    batch_size: 1,
+    micro_batch_size: 1,
+    max_steps: null,
+    shuffle: false,
+    seed: 1,
+    snapshot: { every_steps: 2 * STEPS, keep: 1 },
+    threads,
+    folder: join(folder, `work-${process.pid}`),
+  };
+}
+
+/** The rows of the work folder; every token is trained on but the first, which nothing predicts. */
+export function readRows(folder: string): Example[] {
+  const rows = JSON.parse(readFileSync(join(folder, 'rows.json'), 'utf8')) as number[][];
+  return rows.map((ids) => ({ ids: Int32Array.from(ids), weights: Float32Array.from(ids, (_, at) => (at === 0 ? 0 : 1)) }));
+}
