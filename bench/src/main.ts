@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { type Benchmark, DataAbsentError } from './benchmark.js';
+import { equality } from './equality/benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
 
-const BENCHMARKS: readonly Benchmark[] = [smallStep];
+const BENCHMARKS: readonly Benchmark[] = [smallStep, equality];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
 
