@@ -1,24 +1,12 @@
 import type { LlamaConfig, LoraAdapter } from '@tunefleet/model-formats';
-import {
-  compile,
-  concat,
-  type Executable,
-  type Feed,
-  GraphBuilder,
-  gather,
-  linear,
-  releaseTensors,
-  reshape,
-  transpose,
-  type Value,
-} from '@tunefleet/tensor';
+import { compile, type Executable, type Feed, GraphBuilder, gather, linear, releaseTensors, reshape, type Value } from '@tunefleet/tensor';
 import { addLora } from '../adapters/lora.js';
 import type { BaseWeights } from '../base-weights.js';
 import { llamaLinears } from '../families/linears.js';
 import { llama, llamaHead } from '../families/llama.js';
-import { groupedAttention, MASKED } from '../layers/attention.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
 import type { KeyValueCache } from './cache.js';
+import { cachedAttention } from './cached-attention.js';
 
 /** A compiled graph that reads new tokens after cached ones; prompt and single tokens are the same graph at other sizes. */
 export class Decoder {
@@ -34,7 +22,10 @@ export class Decoder {
 
   /** `adapted`: with a LoRA adapter as inputs, any rank, any targets. */
   static async compile(base: BaseWeights, { threads, adapted }: { threads: number; adapted: boolean }): Promise<Decoder> {
-    return new Decoder(base.config, await compile({ outputs: stepGraph(base, adapted), threads, prepacking: false }));
+    return new Decoder(
+      base.config,
+      await compile({ outputs: stepGraph(base, adapted), threads, spinning: threads > 1, prepacking: base.precision === 'int4' }),
+    );
   }
 
   /** Logits after the last of `ids` [vocabulary]; the cache grows by them. */
@@ -51,7 +42,7 @@ export class Decoder {
       last: Int32Array.of(ids.length - 1),
       cos: rows(this.#table.cos),
       sin: rows(this.#table.sin),
-      bias: { data: cacheBias(ids.length, start, cache.capacity), shape: [ids.length, cache.capacity + ids.length] },
+      total: Int32Array.of(start + ids.length),
     });
     const keys = Array.from({ length: layers }, (_, layer) => results[`key.${layer}`]!.data as Float32Array);
     const values = Array.from({ length: layers }, (_, layer) => results[`value.${layer}`]!.data as Float32Array);
@@ -66,35 +57,19 @@ export class Decoder {
   }
 }
 
-/** [tokens, capacity + tokens]: a token sees the filled part of the cache, itself and the new ones before it. */
-function cacheBias(tokens: number, filled: number, capacity: number): Float32Array {
-  const width = capacity + tokens;
-  const bias = new Float32Array(tokens * width);
-  for (let token = 0; token < tokens; token++) {
-    bias.fill(MASKED, token * width + filled, token * width + capacity);
-    bias.fill(MASKED, token * width + capacity + token + 1, (token + 1) * width);
-  }
-  return bias;
-}
-
 function stepGraph(base: BaseWeights, adapted: boolean): Record<string, Value> {
   const builder = new GraphBuilder();
   const { config } = base;
   const { heads, keyValueHeads, headSize } = config;
   const weight = base.in(builder);
   const outputs: Record<string, Value> = {};
-  const bias = reshape(builder.input('bias', 'f32', ['tokens', 'past+tokens']), [1, 1, 1, 'tokens', 'past+tokens']);
+  const total = builder.input('total', 'i32', []);
   const last = builder.input('last', 'i32', [1]);
   const attention = (layer: number, q: Value, k: Value, v: Value): Value => {
     outputs[`key.${layer}`] = k;
     outputs[`value.${layer}`] = v;
-    const all = (name: string, added: Value): Value => {
-      const past = builder.input(`past_${name}.${layer}`, 'f32', [keyValueHeads, 'past', headSize]);
-      return reshape(concat([past, transpose(added, [1, 0, 2])], 1), [1, keyValueHeads, 'past+tokens', headSize]);
-    };
-    const queries = reshape(transpose(q, [1, 0, 2]), [1, heads, 'tokens', headSize]);
-    const attended = groupedAttention({ heads, keyValueHeads, headSize }, queries, all('key', k), all('value', v), bias);
-    return reshape(transpose(reshape(attended, [heads, 'tokens', headSize]), [1, 0, 2]), ['tokens', heads * headSize]);
+    const past = (name: string): Value => builder.input(`past_${name}.${layer}`, 'f32', [1, keyValueHeads, 'past', headSize]);
+    return cachedAttention({ heads, keyValueHeads, headSize }, { q, k, v, pastKeys: past('key'), pastValues: past('value'), total });
   };
   const hidden = llama(
     config,
@@ -111,7 +86,7 @@ function stepGraph(base: BaseWeights, adapted: boolean): Record<string, Value> {
   return { ...outputs, logits: reshape(llamaHead(config, { weight }, hidden), [config.vocabularySize]) };
 }
 
-/** Linear modules, plain or with a LoRA adapter whose factors and scaling are inputs: one graph for any rank and targets. */
+/** Linear modules, plain or with a LoRA adapter whose factors are inputs: one graph for any rank and targets. */
 function linears(
   builder: GraphBuilder,
   config: LlamaConfig,
@@ -120,23 +95,23 @@ function linears(
 ): (module: string, x: Value) => Value {
   const plain = (module: string, x: Value): Value => linear(x, weight(`${module}.weight`));
   if (!adapted) return plain;
-  const scaling = builder.input('scaling', 'f32', []);
   const shapes = new Map(llamaLinears(config).map((module) => [module.name, module]));
   return (module, x) => {
     const { inputs, outputs } = shapes.get(module)!;
     const a = builder.input(`${module}.a`, 'f32', ['rank', inputs]);
     const b = builder.input(`${module}.b`, 'f32', [outputs, 'rank']);
-    return addLora(plain(module, x), x, { a, b }, scaling);
+    return addLora(plain(module, x), x, { a, b }, 1);
   };
 }
 
-/** Feeds of an adapted graph; modules that the adapter leaves alone get zeros. */
+/** Feeds of an adapted graph, B scaled; modules that the adapter leaves alone get zeros. */
 export function adapterFeeds(config: LlamaConfig, { config: { rank, alpha }, pairs }: LoraAdapter): Record<string, Feed> {
-  const feeds: Record<string, Feed> = { scaling: Float32Array.of(alpha / rank) };
+  const scaling = alpha / rank;
+  const feeds: Record<string, Feed> = {};
   for (const { name, inputs, outputs } of llamaLinears(config)) {
     const pair = pairs.get(name);
     feeds[`${name}.a`] = pair?.a ?? new Float32Array(rank * inputs);
-    feeds[`${name}.b`] = pair?.b ?? new Float32Array(outputs * rank);
+    feeds[`${name}.b`] = pair ? pair.b.map((element) => element * scaling) : new Float32Array(outputs * rank);
   }
   return feeds;
 }
