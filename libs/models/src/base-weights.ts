@@ -11,6 +11,7 @@ export type BasePrecision = 'float32' | 'int4';
 /** A base model that does not change: its weights in one file that every compiled graph maps. */
 export interface BaseWeights {
   config: LlamaConfig;
+  precision: BasePrecision;
   /** The weights as values of a graph, by name; each is made once. Those in 4-bit blocks only `linear` reads. */
   in(builder: GraphBuilder): (name: string) => Value;
   /** Removes the file. Graphs that were compiled keep it mapped. */
@@ -32,7 +33,7 @@ export async function openBaseWeights(folder: string, { precision = 'float32', s
   const { config, weights } = await openLlamaFolder(folder);
   const quantized = new Set(precision === 'int4' ? llamaLinears(config).map(({ name }) => `${name}.weight`) : []);
   try {
-    return { config, ...(await mapWeights(weights, llamaTensorShapes(config), scratch, quantized)) };
+    return { config, precision, ...(await mapWeights(weights, llamaTensorShapes(config), scratch, quantized)) };
   } finally {
     await weights.close();
   }
@@ -44,7 +45,7 @@ export async function mapWeights(
   shapes: ReadonlyMap<string, readonly number[]>,
   scratch = process.env['TMPDIR'] ?? tmpdir(),
   quantized: ReadonlySet<string> = new Set(),
-): Promise<Omit<BaseWeights, 'config'>> {
+): Promise<Pick<BaseWeights, 'in' | 'release'>> {
   const home = await mkdtemp(join(scratch, 'tunefleet-base-'));
   const release = (): Promise<void> => rm(home, { recursive: true, force: true });
   /** One tensor in memory at a time. */

@@ -4,7 +4,7 @@ import type { Feed } from '@tunefleet/tensor';
 /** Capacity grows by doubling from here, so that a text of n tokens is copied O(n) times in all. */
 const FIRST_CAPACITY = 64;
 
-/** Keys and values of the tokens read so far, [keyValueHeads, capacity, headSize] a layer, fed in place. */
+/** Keys and values of the tokens read so far, [1, keyValueHeads, capacity, headSize] a layer, fed in place. */
 export class KeyValueCache {
   /** tokens held */
   length = 0;
@@ -32,7 +32,7 @@ export class KeyValueCache {
 
   feeds(): Record<string, Feed> {
     const { keyValueHeads, headSize } = this.#config;
-    const shape = [keyValueHeads, this.capacity, headSize];
+    const shape = [1, keyValueHeads, this.capacity, headSize];
     return Object.fromEntries([
       ...this.#keys.map((data, layer) => [`past_key.${layer}`, { data, shape }] as const),
       ...this.#values.map((data, layer) => [`past_value.${layer}`, { data, shape }] as const),

@@ -1,25 +1,13 @@
 import type { LlamaConfig, LoraAdapter } from '@tunefleet/model-formats';
-import {
-  compile,
-  concat,
-  type Executable,
-  type Feed,
-  GraphBuilder,
-  gather,
-  linear,
-  releaseTensors,
-  reshape,
-  transpose,
-  type Value,
-} from '@tunefleet/tensor';
+import { compile, type Executable, type Feed, GraphBuilder, gather, linear, releaseTensors, reshape, type Value } from '@tunefleet/tensor';
 import { addLora } from '../adapters/lora.js';
 import { savedConfig, savedWeights } from '../adapters/saved-modules.js';
 import type { BaseWeights } from '../base-weights.js';
 import { llamaLinears } from '../families/linears.js';
 import { llama, llamaHead } from '../families/llama.js';
-import { groupedAttention, MASKED } from '../layers/attention.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
 import type { KeyValueCache } from './cache.js';
+import { cachedAttention } from './cached-attention.js';
 
 type SavedShapes = ReadonlyMap<string, { shape: readonly number[] }>;
 
@@ -45,7 +33,10 @@ export class Decoder {
     { threads, adapted, saved = new Map() }: { threads: number; adapted: boolean; saved?: SavedShapes },
   ): Promise<Decoder> {
     const outputs = stepGraph(base, adapted, saved);
-    return new Decoder(base.config, await compile({ outputs, threads, prepacking: false }));
+    return new Decoder(
+      base.config,
+      await compile({ outputs, threads, spinning: threads > 1, prepacking: base.precision === 'int4' }),
+    );
   }
 
   /** Logits after the last of `ids` [vocabulary]; the cache grows by them. */
@@ -62,7 +53,7 @@ export class Decoder {
       last: Int32Array.of(ids.length - 1),
       cos: rows(this.#table.cos),
       sin: rows(this.#table.sin),
-      bias: { data: cacheBias(ids.length, start, cache.capacity), shape: [ids.length, cache.capacity + ids.length] },
+      total: Int32Array.of(start + ids.length),
     });
     const keys = Array.from({ length: layers }, (_, layer) => results[`key.${layer}`]!.data as Float32Array);
     const values = Array.from({ length: layers }, (_, layer) => results[`value.${layer}`]!.data as Float32Array);
@@ -77,17 +68,6 @@ export class Decoder {
   }
 }
 
-/** [tokens, capacity + tokens]: a token sees the filled part of the cache, itself and the new ones before it. */
-function cacheBias(tokens: number, filled: number, capacity: number): Float32Array {
-  const width = capacity + tokens;
-  const bias = new Float32Array(tokens * width);
-  for (let token = 0; token < tokens; token++) {
-    bias.fill(MASKED, token * width + filled, token * width + capacity);
-    bias.fill(MASKED, token * width + capacity + token + 1, (token + 1) * width);
-  }
-  return bias;
-}
-
 function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShapes): Record<string, Value> {
   const builder = new GraphBuilder();
   const config = savedConfig(base.config, saved);
@@ -95,18 +75,13 @@ function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShapes): Rec
   const inputs = new Map([...saved].map(([name, { shape }]) => [name, builder.input(savedInput(name), 'f32', shape)]));
   const weight = savedWeights(base.config, base.in(builder), inputs);
   const outputs: Record<string, Value> = {};
-  const bias = reshape(builder.input('bias', 'f32', ['tokens', 'past+tokens']), [1, 1, 1, 'tokens', 'past+tokens']);
+  const total = builder.input('total', 'i32', []);
   const last = builder.input('last', 'i32', [1]);
   const attention = (layer: number, q: Value, k: Value, v: Value): Value => {
     outputs[`key.${layer}`] = k;
     outputs[`value.${layer}`] = v;
-    const all = (name: string, added: Value): Value => {
-      const past = builder.input(`past_${name}.${layer}`, 'f32', [keyValueHeads, 'past', headSize]);
-      return reshape(concat([past, transpose(added, [1, 0, 2])], 1), [1, keyValueHeads, 'past+tokens', headSize]);
-    };
-    const queries = reshape(transpose(q, [1, 0, 2]), [1, heads, 'tokens', headSize]);
-    const attended = groupedAttention({ heads, keyValueHeads, headSize }, queries, all('key', k), all('value', v), bias);
-    return reshape(transpose(reshape(attended, [heads, 'tokens', headSize]), [1, 0, 2]), ['tokens', heads * headSize]);
+    const past = (name: string): Value => builder.input(`past_${name}.${layer}`, 'f32', [1, keyValueHeads, 'past', headSize]);
+    return cachedAttention({ heads, keyValueHeads, headSize }, { q, k, v, pastKeys: past('key'), pastValues: past('value'), total });
   };
   const hidden = llama(
     config,

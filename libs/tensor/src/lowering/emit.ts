@@ -2,6 +2,7 @@ import { inputsOf } from '../graph/feeds.js';
 import type { Graph } from '../graph/value.js';
 import { Emitter, ONNX_TYPE } from './emitter.js';
 import type { OnnxModel } from './onnx-proto.js';
+import { simplify } from './simplify.js';
 
 /** A graph in ONNX's terms; `frozen` weights still need a place in a file. */
 export interface EmittedModel extends OnnxModel {
@@ -25,7 +26,7 @@ export const emit = (graph: Graph): EmittedModel => {
     );
   }
   for (const [name, value] of Object.entries(graph.outputs)) {
-    // The output's own name: an Identity that ONNX Runtime removes where it can.
+    // The output's own name: a copy, where `simplify` finds none of its own for it.
     emitter.nodes.push({
       type: 'Identity',
       domain: '',
@@ -35,11 +36,12 @@ export const emit = (graph: Graph): EmittedModel => {
       attributes: {},
     });
   }
+  const outputs = Object.entries(graph.outputs).map(([name, { dtype, shape }]) => ({ name, type: ONNX_TYPE[dtype], shape }));
   return {
-    nodes: emitter.nodes,
+    nodes: simplify({ nodes: emitter.nodes, outputs, shapes: emitter.shapes }),
     initializers: emitter.initializers,
     frozen: emitter.frozen,
     inputs: inputs.map(({ name, dtype, shape }) => ({ name, type: ONNX_TYPE[dtype], shape })),
-    outputs: Object.entries(graph.outputs).map(([name, { dtype, shape }]) => ({ name, type: ONNX_TYPE[dtype], shape })),
+    outputs,
   };
 };

@@ -28,6 +28,8 @@ export class Emitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
   readonly frozen: FrozenTensor[] = [];
+  /** What `shape` gave out. */
+  readonly shapes = new Set<string>();
   #next = 0;
   #prefix = '';
   #weights = new Set<string>();
@@ -42,10 +44,17 @@ export class Emitter {
     this.#prefix = `${value.scope === '' ? '' : `${value.scope}/`}${value.op.name}.${value.id}`;
   }
 
-  /** Adds a node with one output; returns the output's name. */
-  op(type: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}, domain = ''): string {
+  /** Adds a node; returns the name of its first output. The operator may have `outputs` of them, the others unused. */
+  op(type: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}, domain = '', outputs = 1): string {
     const output = `${this.#prefix}/${type}.${this.#next++}`;
-    this.nodes.push({ type, domain, name: output, inputs, outputs: [output], attributes });
+    this.nodes.push({
+      type,
+      domain,
+      name: output,
+      inputs,
+      outputs: [output, ...Array.from({ length: outputs - 1 }, (_, at) => `${output}.unused${at}`)],
+      attributes,
+    });
     return output;
   }
 
@@ -89,14 +98,19 @@ export class Emitter {
 
   /** A shape as an int64 vector, worked out from the feeds at run time where it holds names. */
   shape(shape: Shape): string {
-    if (isStatic(shape)) return this.ints(shape);
+    if (isStatic(shape)) return this.#noted(this.ints(shape));
     const key = shape.join(', ');
     const known = this.#shapes.get(key);
     if (known) return known;
     const sizes = shape.map((dimension) => this.dimension(dimension));
     const made = this.op('Concat', sizes, { axis: 0 });
     this.#shapes.set(key, made);
-    return made;
+    return this.#noted(made);
+  }
+
+  #noted(shape: string): string {
+    this.shapes.add(shape);
+    return shape;
   }
 
   /** One size as an int64 vector of one element. */

@@ -1,0 +1,60 @@
+import { expect, test } from '@jest/globals';
+import { compile, evaluate, GraphBuilder } from '@tunefleet/tensor';
+import { cachedAttention } from '../src/generation/cached-attention.js';
+
+const noise = (length: number, step: number): Float32Array => Float32Array.from({ length }, (_, at) => 2 * Math.sin(step * at + step));
+
+const SHAPE = { heads: 6, keyValueHeads: 2, headSize: 8 };
+
+/** @param capacity slots of the cache, `filled` of them in use */
+const run = async (tokens: number, filled: number, capacity: number, threads: number) => {
+  const { heads, keyValueHeads, headSize } = SHAPE;
+  const g = new GraphBuilder();
+  const rows = (name: string, count: number) => g.input(name, 'f32', ['tokens', count, headSize]);
+  const past = (name: string) => g.input(name, 'f32', [1, keyValueHeads, 'past', headSize]);
+  const values = { q: rows('q', heads), k: rows('k', keyValueHeads), v: rows('v', keyValueHeads) };
+  const y = cachedAttention(SHAPE, { ...values, pastKeys: past('keys'), pastValues: past('values'), total: g.input('total', 'i32', []) });
+  const cache = (step: number) => {
+    const data = noise(keyValueHeads * capacity * headSize, step);
+    for (let at = 0; at < data.length; at++) if (Math.floor(at / headSize) % capacity >= filled) data[at] = Number.NaN; // never read
+    return { data, shape: [1, keyValueHeads, capacity, headSize] };
+  };
+  const feeds = {
+    q: noise(tokens * heads * headSize, 0.7),
+    k: noise(tokens * keyValueHeads * headSize, 0.3),
+    v: noise(tokens * keyValueHeads * headSize, 1.1),
+    keys: cache(0.9),
+    values: cache(0.5),
+    total: Int32Array.of(filled + tokens),
+  };
+  const exact = evaluate({ y }, feeds)['y']!;
+  const executable = await compile({ outputs: { y }, threads });
+  const found = (await executable.run(feeds))['y']!;
+  await executable.release();
+  return { exact, found };
+};
+
+test.each([
+  [1, 0, 0],
+  [7, 0, 0],
+  [1, 5, 8],
+  [1, 8, 8],
+  [1, 0, 8],
+  [3, 4, 16],
+  [1, 63, 64],
+])('%i tokens after %i in a cache of %i', async (tokens, filled, capacity) => {
+  for (const threads of [1, 2]) {
+    const { exact, found } = await run(tokens, filled, capacity, threads);
+    expect(found.shape).toEqual(exact.shape);
+    exact.data.forEach((wanted, at) => {
+      expect(Math.abs(found.data[at]! - wanted)).toBeLessThan(2e-6);
+    });
+  }
+});
+
+test('what it computes is softmax of the scaled scores over what a token may see', async () => {
+  const { exact } = await run(1, 0, 0, 1);
+  // One token sees itself alone: its own value, for each head the one that it shares.
+  const v = noise(16, 1.1);
+  expect([...exact.data]).toEqual(Array.from({ length: 48 }, (_, at) => v[Math.floor(at / 24) * 8 + (at % 8)]));
+});
