@@ -15,3 +15,4 @@ export { Executable } from './runtime/executable.js';
 export { type MemoryFigures, memoryFigures } from './runtime/memory.js';
 export { releaseTensors } from './runtime/release-tensors.js';
 export type { SessionSettings } from './runtime/session.js';
+export * as webassembly from './webassembly/assembler.js';
