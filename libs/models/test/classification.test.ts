@@ -1,6 +1,5 @@
 import { expect, jest, test } from '@jest/globals';
 import { openTextClassifier } from '../src/classification/text-classifier.js';
-import { dropoutMask } from '../src/random/dropout-mask.js';
 import { type ClassifierName, classifiers } from './classifiers.js';
 import { folderOf } from './fixture.js';
 
@@ -37,13 +36,4 @@ test.each(NAMES)("%s gives transformers' classes, many texts at once or one by o
 
 test('a language model is no classifier', async () => {
   await expect(openTextClassifier({ folder: folderOf('tiny-llama'), threads: 1 })).rejects.toThrow('no classifier');
-});
-
-test('a dropout mask drops its share, keeps the mean, and is the same each time', () => {
-  const mask = dropoutMask(7, 3, 5, 0.1, 100_001);
-  const dropped = mask.filter((factor) => factor === 0).length;
-  expect(dropped / mask.length).toBeCloseTo(0.1, 2);
-  expect(new Set(mask)).toEqual(new Set([0, Math.fround(1 / 0.9)]));
-  expect(dropoutMask(7, 3, 5, 0.1, 100_001)).toEqual(mask);
-  expect(dropoutMask(7, 3, 6, 0.1, 100_001)).not.toEqual(mask);
 });

@@ -1,11 +1,11 @@
 // Philox4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011):
 // any draw can be computed from (key, counter) alone, so nothing random needs a state that could be lost between steps.
 
-const MULTIPLIER_0 = 0xd2511f53;
-const MULTIPLIER_1 = 0xcd9e8d57;
-const WEYL_0 = 0x9e3779b9; // golden ratio
-const WEYL_1 = 0xbb67ae85; // sqrt(3) - 1
-const ROUNDS = 10;
+export const MULTIPLIER_0 = 0xd2511f53;
+export const MULTIPLIER_1 = 0xcd9e8d57;
+export const WEYL_0 = 0x9e3779b9; // golden ratio
+export const WEYL_1 = 0xbb67ae85; // sqrt(3) - 1
+export const ROUNDS = 10;
 
 /** Upper 32 bits of the 64-bit product of two unsigned 32-bit numbers. */
 function multiplyHigh(a: number, b: number): number {

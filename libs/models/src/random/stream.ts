@@ -6,8 +6,6 @@ export type Purpose = keyof typeof PURPOSE;
 
 /** The random numbers of one (seed, purpose, a, b): the same ones on every machine, in every process, however often asked. */
 export interface RandomStream {
-  /** 32 random bits, unsigned */
-  word(): number;
   /** uniform in [0, 1), 24 random bits: every value is exact in float32 */
   uniform(): number;
   /** uniform integer in [0, below); 53 random bits, so the bias is below `below` / 2^53 */
@@ -16,12 +14,15 @@ export interface RandomStream {
   normal(): number;
 }
 
+/** Philox's key of a seed. */
+export const seedKey = (seed: number): readonly [number, number] => [seed >>> 0, Math.floor(seed / 0x1_0000_0000) >>> 0];
+
 /**
  * @param seed non-negative safe integer
  * @param a, b unsigned 32-bit coordinates within the purpose (epoch; step and site; token position)
  */
 export function randomStream(seed: number, purpose: Purpose, a = 0, b = 0): RandomStream {
-  const key = [seed >>> 0, Math.floor(seed / 0x1_0000_0000) >>> 0] as const;
+  const key = seedKey(seed);
   const words = new Uint32Array(4);
   let block = 0;
   let used = 4;
@@ -35,7 +36,6 @@ export function randomStream(seed: number, purpose: Purpose, a = 0, b = 0): Rand
   };
   const uniform = (): number => (next() >>> 8) / 0x100_0000;
   return {
-    word: next,
     uniform,
     integer(below) {
       const high = next() >>> 5;
