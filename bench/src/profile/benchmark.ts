@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packExamples, packedFeeds } from '@tunefleet/models';
 import { compile, type ProfiledNode, readProfile, releaseTensors } from '@tunefleet/tensor';
 import { openTrainable, passGraph } from '@tunefleet/training-core';
 import type { Benchmark } from '../benchmark.js';
