@@ -93,13 +93,13 @@ test('a row whose pairs are all forbidden gives finite numbers', async () => {
   expect([...results['probabilities']!.data, ...results['gradient']!.data].every(Number.isFinite)).toBe(true);
 });
 
-test('a profile names each node by its scope, in the order of execution, and is there after the release', async () => {
+test.each(['native', 'node'] as const)('a profile names each node by its scope, in the order of execution: %s', async (engineInterface) => {
   const folder = mkdtempSync(join(tmpdir(), 'tunefleet-profile-'));
   const g = new t.GraphBuilder();
   const x = g.input('x', 'f32', [4, 4]);
   const product = g.scope('first', () => t.matmul(x, x));
   const y = g.scope('second', () => t.exp(product));
-  const executable = await t.compile({ outputs: { y }, profile: join(folder, 'run') });
+  const executable = await t.compile({ outputs: { y }, profile: join(folder, 'run'), engineInterface });
   await executable.run({ x: new Float32Array(16) });
   await executable.release();
   const nodes = t.readProfile(join(folder, 'run'));
