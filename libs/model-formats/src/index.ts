@@ -11,7 +11,19 @@ export { checkLlamaTensors, llamaTensorShapes } from './hugging-face/llama-tenso
 export { type Backbone, headShapes, type ModelFolder, openModelFolder, writeClassifierFolder } from './hugging-face/model-folder.js';
 export { openWeights } from './hugging-face/weights.js';
 export { type LoraConfig, loraConfigJson, parseLoraConfig } from './peft/adapter-config.js';
-export { type LoraAdapter, type LoraPair, loraTensorNames, loraTensors, readLoraFolder, writeLoraFolder } from './peft/adapter-folder.js';
+export {
+  type LoraAdapter,
+  type LoraPair,
+  loraTensorNames,
+  loraTensors,
+  readLoraFolder,
+  type SavedTensor,
+  savedTensorName,
+  writeLoraFolder,
+} from './peft/adapter-folder.js';
+export { type LoraSettings, wholeLoraSettings } from './peft/lora-settings.js';
+export { type MergedModel, type MergedTensor, mergedModel } from './peft/merge.js';
+export { type LoraMatcher, LoraSettingError, loraMatcher } from './peft/module-matching.js';
 export { byteLength, type Dtype, elementCount } from './safetensors/dtype.js';
 export { type FloatDtype, isFloatDtype, toFloat32 } from './safetensors/float.js';
 export type { TensorInfo } from './safetensors/header.js';

@@ -1,4 +1,6 @@
-export { adaptedLinears, addLora, initialLoraPair, type LoraFactors, unknownTargets } from './adapters/lora.js';
+export { adapterFault, loraFault } from './adapters/fits-base.js';
+export { adaptedLinears, addLora, initialLoraPair, type LoraFactors } from './adapters/lora.js';
+export { savedConfig, savedFrom, savedTensors, savedWeights } from './adapters/saved-modules.js';
 export { type BasePrecision, type BaseWeights, type BaseWeightsOptions, mapWeights, openBaseWeights } from './base-weights.js';
 export { openTextClassifier, type TextClassifier } from './classification/text-classifier.js';
 export { type LinearModule, llamaLinears } from './families/linears.js';

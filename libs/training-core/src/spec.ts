@@ -1,3 +1,4 @@
+import type { LoraSettings } from '@tunefleet/model-formats';
 import type { BasePrecision, Example } from '@tunefleet/models';
 import type { ScheduleSpec } from './schedules/schedule.js';
 
@@ -8,15 +9,9 @@ export interface ExampleSource {
   get(index: number): Example;
 }
 
-/** PEFT's LoRA: y = W x + alpha / rank * B A dropout(x). */
-export interface LoraSpec {
+/** PEFT's LoRA, with its settings by its names. */
+export interface LoraSpec extends LoraSettings {
   type: 'lora';
-  rank: number;
-  alpha: number;
-  /** share of x's elements set to zero, in [0, 1) */
-  dropout: number;
-  /** every linear but the head, or the last parts of names (`q_proj`) */
-  targets: 'all-linear' | string[];
 }
 
 /** A whole training run. The same spec on the same data gives the same bytes (for one engine identity). */

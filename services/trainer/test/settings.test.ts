@@ -27,7 +27,20 @@ const refusal = (run: () => unknown): Pick<ApiError, 'code' | 'param'> => {
 test('every default is filled in', () => {
   expect(resolveSettings(undefined, auto, model, null)).toEqual({
     task: null,
-    adapter: { type: 'lora', rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' },
+    adapter: {
+      type: 'lora',
+      rank: 8,
+      alpha: 16,
+      dropout: 0,
+      targets: 'all-linear',
+      rank_pattern: {},
+      alpha_pattern: {},
+      use_rslora: false,
+      layers_to_transform: null,
+      layers_pattern: null,
+      exclude_modules: null,
+      modules_to_save: null,
+    },
     base_precision: 'float32',
     freeze: null,
     unfreeze: null,
@@ -85,6 +98,13 @@ test.each<[string, JobCreateBody['tunefleet']]>([
   ['tunefleet.base_precision', { base_precision: 'int4', adapter: { type: 'full' } }],
   ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: ['q_proj', 'c_attn'] } }],
   ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: 'everything' } }],
+  ['tunefleet.adapter.targets', { adapter: { targets: '(q_proj' } }],
+  ['tunefleet.adapter.targets', { adapter: { exclude_modules: LINEARS } }],
+  ['tunefleet.adapter.layers_to_transform', { adapter: { targets: '.*q_proj', layers_to_transform: [0] } }],
+  ['tunefleet.adapter.layers_pattern', { adapter: { layers_pattern: ['layers'] } }],
+  ['tunefleet.adapter.rank_pattern', { adapter: { rank_pattern: { '(?<!x)q_proj': 2 } } }],
+  ['tunefleet.adapter.modules_to_save', { adapter: { modules_to_save: ['classifier'] } }],
+  ['tunefleet.adapter.modules_to_save', { adapter: { type: 'full', modules_to_save: ['lm_head'] } }],
   ['tunefleet.sequence.max_tokens', { sequence: { max_tokens: 257 } }],
 ])('%s out of what the model can do is refused', (param, tunefleet) => {
   expect(refusal(() => resolveSettings(tunefleet, auto, model, null))).toEqual({ code: 'invalid_value', param });

@@ -17,6 +17,13 @@ export const TASKS = [
 /** Layers and embeddings by name; `backbone` is everything but the head. */
 const Layers = { layers: Type.Optional(Type.Array(Type.Integer({ minimum: 0 }))), embeddings: Type.Optional(Type.Boolean()) };
 
+/** A regular expression, or a module's name. */
+const Expression = Type.String({ minLength: 1, maxLength: 1024 });
+const Names = Type.Array(Expression, { minItems: 1, maxItems: 256 });
+/** Values by regular expression. */
+const pattern = <T extends Type.TSchema>(value: T) =>
+  Type.Unsafe<Record<string, Type.Static<T>>>({ type: 'object', maxProperties: 64, propertyNames: { maxLength: 1024 }, additionalProperties: value });
+
 /**
  * The `tunefleet` block of a job, as posted and as answered. Every key may be left out or null, so that an answer may be posted back.
  * What is known here but not built yet passes this schema and is refused as `not_supported` by the trainer.
@@ -30,12 +37,16 @@ export const TunefleetSettings = strict({
       rank: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
       alpha: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
       dropout: Type.Optional(Type.Number({ minimum: 0, exclusiveMaximum: 1 })),
-      targets: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })])),
-      bias: Type.Optional(Type.String()),
+      targets: Type.Optional(Type.Union([Expression, Names])),
+      rank_pattern: Type.Optional(nullable(pattern(Type.Integer({ minimum: 1, maximum: 256 })))),
+      alpha_pattern: Type.Optional(nullable(pattern(Type.Number({ exclusiveMinimum: 0 })))),
       use_rslora: Type.Optional(Type.Boolean()),
+      layers_to_transform: Type.Optional(nullable(Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 1024 }))),
+      layers_pattern: Type.Optional(nullable(Names)),
+      exclude_modules: Type.Optional(nullable(Type.Union([Expression, Names]))),
+      modules_to_save: Type.Optional(nullable(Type.Array(Expression, { maxItems: 64 }))),
+      bias: Type.Optional(Type.String()),
       use_dora: Type.Optional(Type.Boolean()),
-      modules_to_save: Type.Optional(nullable(Type.Array(Type.String()))),
-      layers_to_transform: Type.Optional(nullable(Type.Array(Type.Integer()))),
     }),
   ),
   base_precision: Type.Optional(literals('float32', 'int4')),

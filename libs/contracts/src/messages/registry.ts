@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import { Id, Nullable, ObjectLink, Project } from './common.js';
 
+const Names = Type.Array(Type.String());
+
 export const AdapterInfo = Type.Union([
   Type.Object({ type: Type.Literal('full') }),
   Type.Object({
@@ -8,7 +10,15 @@ export const AdapterInfo = Type.Union([
     rank: Type.Integer(),
     alpha: Type.Number(),
     dropout: Type.Number(),
-    targets: Type.Union([Type.Literal('all-linear'), Type.Array(Type.String())]),
+    targets: Type.Union([Type.String(), Names]),
+    // PEFT's; manifests of before they were known have none
+    rank_pattern: Type.Optional(Type.Record(Type.String(), Type.Number())),
+    alpha_pattern: Type.Optional(Type.Record(Type.String(), Type.Number())),
+    use_rslora: Type.Optional(Type.Boolean()),
+    layers_to_transform: Type.Optional(Nullable(Type.Array(Type.Integer()))),
+    layers_pattern: Type.Optional(Nullable(Names)),
+    exclude_modules: Type.Optional(Nullable(Type.Union([Type.String(), Names]))),
+    modules_to_save: Type.Optional(Nullable(Names)),
   }),
 ]);
 

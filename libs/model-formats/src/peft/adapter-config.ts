@@ -1,34 +1,24 @@
 import type { JsonObject, JsonValue } from '@tunefleet/strict-json';
 import { ModelFormatError } from '../errors.js';
+import { type LoraSettings, wholeLoraSettings } from './lora-settings.js';
+import { loraMatcher } from './module-matching.js';
 
-/** What of a PEFT `adapter_config.json` decides the computation of a LoRA adapter: y = W x + (alpha / rank) B A x. */
-export interface LoraConfig {
+/** A PEFT `adapter_config.json`. */
+export interface LoraConfig extends LoraSettings {
   /** Name or path of the base as the file states it. */
   base: string | null;
-  rank: number;
-  alpha: number;
-  dropout: number;
-  /** Last parts of the names of the adapted linears (`q_proj`), sorted; or every linear but the head. */
-  targets: readonly string[] | 'all-linear';
 }
 
-/** Settings of PEFT's LoraConfig that change the computation, with the values under which they do not. */
+/** Settings of PEFT's LoraConfig that change the computation and are not computed, with the values under which they do not. */
 const ONLY: Record<string, readonly JsonValue[]> = {
   task_type: ['CAUSAL_LM', null],
   bias: ['none'],
   use_dora: [false],
-  use_rslora: [false],
   use_qalora: [false],
   use_bdlora: [null, false],
   lora_bias: [false],
   fan_in_fan_out: [false],
-  modules_to_save: [null],
-  rank_pattern: [null],
-  alpha_pattern: [null],
-  layers_to_transform: [null],
-  layers_pattern: [null],
   layer_replication: [null],
-  exclude_modules: [null],
   target_parameters: [null],
   trainable_token_indices: [null],
   megatron_config: [null],
@@ -54,52 +44,102 @@ export function parseLoraConfig(config: JsonObject): LoraConfig {
   }
   const base = config['base_model_name_or_path'] ?? null;
   if (base !== null && typeof base !== 'string') throw invalid('base_model_name_or_path', 'must be text');
+  const parsed = { base, ...wholeLoraSettings(settingsOf(config)) };
+  loraMatcher(parsed); // its expressions are well-formed
+  return parsed;
+}
+
+function settingsOf(config: JsonObject): LoraSettings {
+  const targets = namesOrExpression(config, 'target_modules');
+  if (targets === null || targets.length === 0) throw invalid('target_modules', 'must name the adapted modules');
   return {
-    base,
-    rank: number(config, 'r', (value) => Number.isInteger(value) && value >= 1 && value <= 65_536),
+    rank: number(config, 'r', isRank),
     alpha: number(config, 'lora_alpha', (value) => value > 0),
     dropout: number(config, 'lora_dropout', (value) => value >= 0 && value < 1, 0),
-    targets: parseTargets(config['target_modules'] ?? null),
+    targets,
+    rank_pattern: pattern(config, 'rank_pattern', isRank),
+    alpha_pattern: pattern(config, 'alpha_pattern', (value) => value > 0),
+    use_rslora: flag(config, 'use_rslora'),
+    layers_to_transform: layers(config),
+    layers_pattern: names(config, 'layers_pattern'),
+    exclude_modules: namesOrExpression(config, 'exclude_modules'),
+    modules_to_save: names(config, 'modules_to_save'),
   };
 }
 
 /** As PEFT 0.21 reads it; every setting that it would default otherwise is written out. */
-export function loraConfigJson(config: LoraConfig): JsonObject {
+export function loraConfigJson({ base, ...settings }: LoraConfig): JsonObject {
+  const whole = wholeLoraSettings(settings);
+  const list = <T extends JsonValue>(values: readonly T[] | null): T[] | null => values && [...values];
+  const sorted = (value: readonly string[] | string): JsonValue => (typeof value === 'string' ? value : [...value].sort());
   return {
-    alpha_pattern: {},
-    base_model_name_or_path: config.base,
+    alpha_pattern: { ...whole.alpha_pattern },
+    base_model_name_or_path: base,
     bias: 'none',
+    ...(whole.exclude_modules === null ? {} : { exclude_modules: sorted(whole.exclude_modules) }),
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,
-    lora_alpha: config.alpha,
-    lora_dropout: config.dropout,
-    modules_to_save: null,
+    ...(whole.layers_pattern === null ? {} : { layers_pattern: list(whole.layers_pattern) }),
+    ...(whole.layers_to_transform === null ? {} : { layers_to_transform: list(whole.layers_to_transform) }),
+    lora_alpha: whole.alpha,
+    lora_dropout: whole.dropout,
+    modules_to_save: list(whole.modules_to_save),
     peft_type: 'LORA',
-    r: config.rank,
-    rank_pattern: {},
-    target_modules: typeof config.targets === 'string' ? config.targets : [...config.targets].sort(),
+    r: whole.rank,
+    rank_pattern: { ...whole.rank_pattern },
+    target_modules: sorted(whole.targets),
     task_type: 'CAUSAL_LM',
     use_dora: false,
-    use_rslora: false,
+    use_rslora: whole.use_rslora,
   };
 }
 
-function parseTargets(value: JsonValue): LoraConfig['targets'] {
-  if (value === 'all-linear') return value;
-  if (typeof value === 'string') throw unsupported('target_modules', value);
-  if (!Array.isArray(value) || value.length === 0) throw invalid('target_modules', 'must name the adapted modules');
-  const names = value.map((name) => {
-    if (typeof name !== 'string' || name === '') throw invalid('target_modules', 'must be names of modules');
-    return name;
-  });
-  return [...new Set(names)].sort();
-}
+const isRank = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= 65_536;
 
 function number(config: JsonObject, name: string, allowed: (value: number) => boolean, fallback?: number): number {
   const value = config[name] ?? fallback;
   if (typeof value === 'number' && Number.isFinite(value) && allowed(value)) return value;
   throw invalid(name, `${JSON.stringify(value)} is out of range`);
+}
+
+function flag(config: JsonObject, name: string): boolean {
+  const value = config[name] ?? false;
+  if (typeof value === 'boolean') return value;
+  throw invalid(name, `must be true or false, not ${JSON.stringify(value)}`);
+}
+
+function names(config: JsonObject, name: string): string[] | null {
+  const value = config[name] ?? null;
+  if (value === null) return null;
+  const list = Array.isArray(value) ? value : [value]; // PEFT takes one name for a list of one
+  return list.map((entry) => {
+    if (typeof entry !== 'string' || entry === '') throw invalid(name, 'must be names of modules');
+    return entry;
+  });
+}
+
+/** A list of names, sorted; or one text, which is a regular expression (or `all-linear`). */
+function namesOrExpression(config: JsonObject, name: string): string[] | string | null {
+  const value = config[name] ?? null;
+  if (typeof value === 'string') return value;
+  const list = names(config, name);
+  return list && [...new Set(list)].sort();
+}
+
+function pattern(config: JsonObject, name: string, allowed: (value: number) => boolean): Record<string, number> {
+  const value = config[name] ?? {};
+  if (typeof value !== 'object' || Array.isArray(value) || value === null) throw invalid(name, 'must be an object');
+  return Object.fromEntries(Object.keys(value).map((key) => [key, number(value, key, allowed)]));
+}
+
+function layers(config: JsonObject): number[] | null {
+  const value = config['layers_to_transform'] ?? null;
+  if (value === null) return null;
+  return (Array.isArray(value) ? value : [value]).map((layer) => {
+    if (typeof layer === 'number' && Number.isInteger(layer) && layer >= 0) return layer;
+    throw invalid('layers_to_transform', `${JSON.stringify(layer)} is not a layer`);
+  });
 }
 
 function isEmpty(value: JsonValue): boolean {

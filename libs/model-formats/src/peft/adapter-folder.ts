@@ -6,28 +6,43 @@ import { isFloatDtype } from '../safetensors/float.js';
 import { openSafetensors, type Tensor, type TensorReader } from '../safetensors/reader.js';
 import { float32Tensor, writeSafetensors } from '../safetensors/writer.js';
 import { type LoraConfig, loraConfigJson, parseLoraConfig } from './adapter-config.js';
+import { type LoraMatcher, loraMatcher } from './module-matching.js';
 
 const PREFIX = 'base_model.model.';
-const NAME = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
+const FACTOR = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/;
 
 /** The two factors of one linear [out, in]: `a` [rank, in], `b` [out, rank], row-major. */
 export interface LoraPair {
   inputs: number;
   outputs: number;
+  rank: number;
+  /** what B A is multiplied by; follows from the config */
+  scaling: number;
   a: Float32Array;
   b: Float32Array;
+}
+
+/** A tensor of the base that was trained whole (`modules_to_save`). */
+export interface SavedTensor {
+  shape: readonly number[];
+  values: Float32Array;
 }
 
 export interface LoraAdapter {
   config: LoraConfig;
   /** By the module's name in the base, e.g. `model.layers.0.self_attn.q_proj`, in byte order. */
   pairs: ReadonlyMap<string, LoraPair>;
+  /** By the tensor's name in the base, e.g. `lm_head.weight`. */
+  saved: ReadonlyMap<string, SavedTensor>;
 }
 
 /** Names of an adapter's two tensors as PEFT writes them. */
 export function loraTensorNames(module: string): { a: string; b: string } {
   return { a: `${PREFIX}${module}.lora_A.weight`, b: `${PREFIX}${module}.lora_B.weight` };
 }
+
+/** Name of a tensor of the base in an adapter that holds it whole. */
+export const savedTensorName = (tensor: string): string => PREFIX + tensor;
 
 /**
  * Reads a PEFT folder (`adapter_config.json`, `adapter_model.safetensors`).
@@ -36,32 +51,48 @@ export function loraTensorNames(module: string): { a: string; b: string } {
  */
 export async function readLoraFolder(folder: string): Promise<LoraAdapter> {
   const config = parseLoraConfig(await readJsonObject(folder, 'adapter_config.json'));
+  const matcher = loraMatcher(config);
   const reader = await openAdapterWeights(folder);
   try {
     const pairs = new Map<string, LoraPair>();
-    for (const module of modulesOf(reader)) {
-      checkTarget(module, config);
-      pairs.set(module, await readPair(module, config.rank, reader));
+    const saved = new Map<string, SavedTensor>();
+    for (const name of reader.names) {
+      const { dtype, shape } = reader.info(name);
+      if (!isFloatDtype(dtype))
+        throw new ModelFormatError('not_supported', `tensor \`${name}\` has dtype ${dtype}; F32, F16 and BF16 are read`);
+      const module = FACTOR.exec(name)?.[1];
+      if (module === undefined) saved.set(savedName(name, matcher), { shape, values: await reader.float32(name) });
+      else if (!pairs.has(module)) pairs.set(module, await readPair(module, matcher, reader));
     }
-    return { config, pairs };
+    for (const module of config.modules_to_save ?? [])
+      if (![...saved.keys()].some((tensor) => tensor.includes(module)))
+        throw new ModelFormatError('missing_tensor', `modules_to_save names \`${module}\`, of which no tensor is there`);
+    return { config, pairs, saved };
   } finally {
     await reader.close();
   }
 }
 
 /** The adapter's tensors under PEFT's names: what its file holds and `weights_sha256` covers. */
-export function loraTensors({ config, pairs }: LoraAdapter): Tensor[] {
-  return [...pairs].flatMap(([module, { inputs, outputs, a, b }]) => {
+export function loraTensors({ pairs, saved }: Pick<LoraAdapter, 'pairs' | 'saved'>): Tensor[] {
+  const factors = [...pairs].flatMap(([module, { inputs, outputs, rank, a, b }]) => {
     const names = loraTensorNames(module);
-    return [float32Tensor(names.a, [config.rank, inputs], a), float32Tensor(names.b, [outputs, config.rank], b)];
+    return [float32Tensor(names.a, [rank, inputs], a), float32Tensor(names.b, [outputs, rank], b)];
   });
+  return [...factors, ...[...saved].map(([name, { shape, values }]) => float32Tensor(savedTensorName(name), shape, values))];
 }
 
 /** Writes a PEFT folder that `PeftModel.from_pretrained` loads; the same adapter gives the same bytes. */
 export async function writeLoraFolder(folder: string, adapter: LoraAdapter): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeSafetensors(join(folder, 'adapter_model.safetensors'), loraTensors(adapter), { format: 'pt' });
-  await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(loraConfigJson(adapter.config), null, 2)}\n`, { flag: 'wx' });
+  await writeFile(join(folder, 'adapter_config.json'), `${JSON.stringify(loraConfigJson(written(adapter)), null, 2)}\n`, { flag: 'wx' });
+}
+
+/** PEFT takes `layers_to_transform` beside a list of names alone. */
+function written({ config, pairs }: LoraAdapter): LoraConfig {
+  if (config.targets !== 'all-linear' || !config.layers_to_transform?.length) return config;
+  return { ...config, targets: [...new Set([...pairs.keys()].map((module) => module.slice(module.lastIndexOf('.') + 1)))] };
 }
 
 async function openAdapterWeights(folder: string): Promise<TensorReader> {
@@ -76,30 +107,18 @@ async function openAdapterWeights(folder: string): Promise<TensorReader> {
   throw new ModelFormatError('missing_file', 'the folder has no adapter_model.safetensors');
 }
 
-function modulesOf(reader: TensorReader): Set<string> {
-  return new Set(
-    reader.names.map((name) => {
-      const module = NAME.exec(name)?.[1];
-      if (module === undefined) throw new ModelFormatError('unknown_tensor', `tensor \`${name}\` is not a LoRA factor of a linear`);
-      return module;
-    }),
-  );
+/** Errors: `unknown_tensor` for what is neither a factor nor trained whole by the config. */
+function savedName(name: string, matcher: LoraMatcher): string {
+  const tensor = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : '';
+  if (tensor.endsWith('.weight') && matcher.saves(tensor.slice(0, -'.weight'.length))) return tensor;
+  throw new ModelFormatError('unknown_tensor', `tensor \`${name}\` is neither a LoRA factor of a linear nor of a module in modules_to_save`);
 }
 
-function checkTarget(module: string, { targets }: LoraConfig): void {
-  if (targets === 'all-linear') return;
-  if (!targets.some((target) => module === target || module.endsWith(`.${target}`))) {
-    throw new ModelFormatError('unknown_tensor', `\`${module}\` is adapted, but target_modules does not name it`);
-  }
-}
-
-async function readPair(module: string, rank: number, reader: TensorReader): Promise<LoraPair> {
+async function readPair(module: string, matcher: LoraMatcher, reader: TensorReader): Promise<LoraPair> {
+  if (!matcher.adapts(module)) throw new ModelFormatError('unknown_tensor', `\`${module}\` is adapted, but target_modules does not name it`);
   const names = loraTensorNames(module);
   const [a, b] = [reader.info(names.a), reader.info(names.b)];
-  for (const { name, dtype } of [a, b]) {
-    if (!isFloatDtype(dtype))
-      throw new ModelFormatError('not_supported', `tensor \`${name}\` has dtype ${dtype}; F32, F16 and BF16 are read`);
-  }
+  const rank = matcher.rank(module);
   const [rows, inputs] = a.shape;
   const [outputs, columns] = b.shape;
   if (a.shape.length !== 2 || b.shape.length !== 2 || rows !== rank || columns !== rank) {
@@ -108,5 +127,6 @@ async function readPair(module: string, rank: number, reader: TensorReader): Pro
       `\`${module}\`: factors [${a.shape.join(', ')}] and [${b.shape.join(', ')}] do not fit rank ${rank}`,
     );
   }
-  return { inputs: inputs!, outputs: outputs!, a: await reader.float32(names.a), b: await reader.float32(names.b) };
+  const [valuesA, valuesB] = [await reader.float32(names.a), await reader.float32(names.b)];
+  return { inputs: inputs!, outputs: outputs!, rank, scaling: matcher.scaling(module), a: valuesA, b: valuesB };
 }

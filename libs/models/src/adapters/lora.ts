@@ -1,31 +1,26 @@
-// LoRA (Hu et al., arXiv 2106.09685) as PEFT computes it: y = W x + alpha / rank * B A dropout(x).
+// LoRA (Hu et al., arXiv 2106.09685) as PEFT computes it: y = W x + scaling B A dropout(x).
 
-import type { LlamaConfig, LoraConfig, LoraPair } from '@tunefleet/model-formats';
+import { type LlamaConfig, type LoraMatcher, type LoraPair, type LoraSettings, loraMatcher } from '@tunefleet/model-formats';
 import { add, matmul, mul, type Value } from '@tunefleet/tensor';
 import { type LinearModule, llamaLinears } from '../families/linears.js';
 import { randomStream } from '../random/stream.js';
 
-const names = (target: string, { name }: LinearModule): boolean => name === target || name.endsWith(`.${target}`);
-
 /** The modules an adapter is put on. */
-export function adaptedLinears(config: LlamaConfig, targets: LoraConfig['targets']): LinearModule[] {
-  const linears = llamaLinears(config);
-  return targets === 'all-linear' ? linears : linears.filter((module) => targets.some((target) => names(target, module)));
-}
-
-/** Targets that name no linear of this model. */
-export function unknownTargets(config: LlamaConfig, targets: LoraConfig['targets']): string[] {
-  const linears = llamaLinears(config);
-  return targets === 'all-linear' ? [] : targets.filter((target) => !linears.some((module) => names(target, module)));
+export function adaptedLinears(config: LlamaConfig, settings: LoraSettings): LinearModule[] {
+  const { adapts } = loraMatcher(settings);
+  return llamaLinears(config).filter(({ name }) => adapts(name));
 }
 
 /** A kaiming-uniform with a = sqrt(5), as PEFT: uniform in +-1 / sqrt(inputs); B zero, so that the adapter begins as nothing. */
-export function initialLoraPair({ inputs, outputs }: LinearModule, rank: number, seed: number, site: number): LoraPair {
+export function initialLoraPair({ name, inputs, outputs }: LinearModule, matcher: LoraMatcher, seed: number, site: number): LoraPair {
   const random = randomStream(seed, 'adapterInit', site);
   const bound = 1 / Math.sqrt(inputs);
+  const rank = matcher.rank(name);
   return {
     inputs,
     outputs,
+    rank,
+    scaling: matcher.scaling(name),
     a: Float32Array.from({ length: rank * inputs }, () => (2 * random.uniform() - 1) * bound),
     b: new Float32Array(outputs * rank),
   };
@@ -40,7 +35,7 @@ export interface LoraFactors {
 }
 
 /** Adds the adapter's part to the base's output `y` [tokens, out] for `x` [tokens, in]. */
-export function addLora(y: Value, x: Value, { a, b, mask }: LoraFactors, scaling: number | Value): Value {
+export function addLora(y: Value, x: Value, { a, b, mask }: LoraFactors, scaling: number): Value {
   const inner = matmul(mask ? mul(x, mask) : x, a, { transB: true });
-  return add(y, matmul(mul(inner, scaling), b, { transB: true }));
+  return add(y, matmul(scaling === 1 ? inner : mul(inner, scaling), b, { transB: true }));
 }

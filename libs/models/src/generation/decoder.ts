@@ -13,12 +13,17 @@ import {
   type Value,
 } from '@tunefleet/tensor';
 import { addLora } from '../adapters/lora.js';
+import { savedConfig, savedWeights } from '../adapters/saved-modules.js';
 import type { BaseWeights } from '../base-weights.js';
 import { llamaLinears } from '../families/linears.js';
 import { llama, llamaHead } from '../families/llama.js';
 import { groupedAttention, MASKED } from '../layers/attention.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
 import type { KeyValueCache } from './cache.js';
+
+type SavedShapes = ReadonlyMap<string, { shape: readonly number[] }>;
+
+const savedInput = (tensor: string): string => `saved.${tensor}`;
 
 /** A compiled graph that reads new tokens after cached ones; prompt and single tokens are the same graph at other sizes. */
 export class Decoder {
@@ -32,9 +37,15 @@ export class Decoder {
     this.#table = ropeTable(config, config.maxPositions);
   }
 
-  /** `adapted`: with a LoRA adapter as inputs, any rank, any targets. */
-  static async compile(base: BaseWeights, { threads, adapted }: { threads: number; adapted: boolean }): Promise<Decoder> {
-    return new Decoder(base.config, await compile({ outputs: stepGraph(base, adapted), threads, prepacking: false }));
+  /**
+   * `adapted`: with LoRA adapters as inputs, any ranks, any targets; `saved`: the tensors that they hold whole, with their shapes.
+   */
+  static async compile(
+    base: BaseWeights,
+    { threads, adapted, saved = new Map() }: { threads: number; adapted: boolean; saved?: SavedShapes },
+  ): Promise<Decoder> {
+    const outputs = stepGraph(base, adapted, saved);
+    return new Decoder(base.config, await compile({ outputs, threads, prepacking: false }));
   }
 
   /** Logits after the last of `ids` [vocabulary]; the cache grows by them. */
@@ -77,11 +88,12 @@ function cacheBias(tokens: number, filled: number, capacity: number): Float32Arr
   return bias;
 }
 
-function stepGraph(base: BaseWeights, adapted: boolean): Record<string, Value> {
+function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShapes): Record<string, Value> {
   const builder = new GraphBuilder();
-  const { config } = base;
+  const config = savedConfig(base.config, saved);
   const { heads, keyValueHeads, headSize } = config;
-  const weight = base.in(builder);
+  const inputs = new Map([...saved].map(([name, { shape }]) => [name, builder.input(savedInput(name), 'f32', shape)]));
+  const weight = savedWeights(base.config, base.in(builder), inputs);
   const outputs: Record<string, Value> = {};
   const bias = reshape(builder.input('bias', 'f32', ['tokens', 'past+tokens']), [1, 1, 1, 'tokens', 'past+tokens']);
   const last = builder.input('last', 'i32', [1]);
@@ -111,7 +123,7 @@ function stepGraph(base: BaseWeights, adapted: boolean): Record<string, Value> {
   return { ...outputs, logits: reshape(llamaHead(config, { weight }, hidden), [config.vocabularySize]) };
 }
 
-/** Linear modules, plain or with a LoRA adapter whose factors and scaling are inputs: one graph for any rank and targets. */
+/** Linear modules, plain or with a LoRA adapter whose factors are inputs, B with its scaling: one graph for any ranks and targets. */
 function linears(
   builder: GraphBuilder,
   config: LlamaConfig,
@@ -120,23 +132,24 @@ function linears(
 ): (module: string, x: Value) => Value {
   const plain = (module: string, x: Value): Value => linear(x, weight(`${module}.weight`));
   if (!adapted) return plain;
-  const scaling = builder.input('scaling', 'f32', []);
   const shapes = new Map(llamaLinears(config).map((module) => [module.name, module]));
   return (module, x) => {
     const { inputs, outputs } = shapes.get(module)!;
-    const a = builder.input(`${module}.a`, 'f32', ['rank', inputs]);
-    const b = builder.input(`${module}.b`, 'f32', [outputs, 'rank']);
-    return addLora(plain(module, x), x, { a, b }, scaling);
+    const rank = `rank_${module.replaceAll('.', '_')}`;
+    const a = builder.input(`${module}.a`, 'f32', [rank, inputs]);
+    const b = builder.input(`${module}.b`, 'f32', [outputs, rank]);
+    return addLora(plain(module, x), x, { a, b }, 1);
   };
 }
 
 /** Feeds of an adapted graph; modules that the adapter leaves alone get zeros. */
-export function adapterFeeds(config: LlamaConfig, { config: { rank, alpha }, pairs }: LoraAdapter): Record<string, Feed> {
-  const feeds: Record<string, Feed> = { scaling: Float32Array.of(alpha / rank) };
+export function adapterFeeds(config: LlamaConfig, { pairs, saved }: LoraAdapter): Record<string, Feed> {
+  const feeds: Record<string, Feed> = {};
   for (const { name, inputs, outputs } of llamaLinears(config)) {
     const pair = pairs.get(name);
-    feeds[`${name}.a`] = pair?.a ?? new Float32Array(rank * inputs);
-    feeds[`${name}.b`] = pair?.b ?? new Float32Array(outputs * rank);
+    feeds[`${name}.a`] = pair?.a ?? new Float32Array(inputs);
+    feeds[`${name}.b`] = pair?.b.map((value) => value * pair.scaling) ?? new Float32Array(outputs);
   }
+  for (const [name, { values }] of saved) feeds[savedInput(name)] = values;
   return feeds;
 }

@@ -1,7 +1,8 @@
-import { type LlamaConfig, readLoraFolder } from '@tunefleet/model-formats';
+import { type LlamaConfig, readLoraFolder, type SavedTensor } from '@tunefleet/model-formats';
 import type { Feed } from '@tunefleet/tensor';
+import { adapterFault } from '../adapters/fits-base.js';
+import { savedConfig } from '../adapters/saved-modules.js';
 import { type BasePrecision, openBaseWeights } from '../base-weights.js';
-import { llamaLinears } from '../families/linears.js';
 import { KeyValueCache } from './cache.js';
 import { adapterFeeds, Decoder } from './decoder.js';
 import { logprobs, type SamplingSettings, sample, type TokenLogprobs } from './sampling.js';
@@ -41,7 +42,12 @@ export interface Generator {
   close(): Promise<void>;
 }
 
-type AdapterFeeds = Record<string, Feed>;
+interface LoadedAdapter {
+  feeds: Record<string, Feed>;
+  saved: ReadonlyMap<string, SavedTensor>;
+  /** the base's, as the adapter changes it */
+  config: LlamaConfig;
+}
 
 export interface GeneratorOptions {
   /** Hugging Face folder */
@@ -56,8 +62,9 @@ export interface GeneratorOptions {
 export async function openGenerator({ base: folder, precision = 'float32', threads = 1 }: GeneratorOptions): Promise<Generator> {
   const base = await openBaseWeights(folder, { precision });
   const { config } = base;
-  const adapters = new Map<string, Promise<AdapterFeeds>>();
-  const decoders = new Map<boolean, Promise<Decoder>>();
+  const adapters = new Map<string, Promise<LoadedAdapter>>();
+  // The plain graph, and one for each set of tensors that adapters hold whole (mostly none).
+  const decoders = new Map<string, Promise<Decoder>>();
 
   const once = <K, V>(map: Map<K, Promise<V>>, key: K, make: () => Promise<V>): Promise<V> => {
     const known = map.get(key);
@@ -67,24 +74,28 @@ export async function openGenerator({ base: folder, precision = 'float32', threa
     made.catch(() => map.delete(key));
     return made;
   };
-  const adapterOf = (path: string): Promise<AdapterFeeds> => once(adapters, path, () => readAdapter(config, path));
-  const decoderOf = (adapted: boolean): Promise<Decoder> => once(decoders, adapted, () => Decoder.compile(base, { threads, adapted }));
+  const adapterOf = (path: string): Promise<LoadedAdapter> => once(adapters, path, () => readAdapter(config, path));
+  const decoderOf = (adapter: LoadedAdapter | null): Promise<Decoder> => {
+    const saved = adapter?.saved ?? new Map<string, SavedTensor>();
+    const key = adapter === null ? 'plain' : JSON.stringify([...saved].map(([name, { shape }]) => [name, shape]));
+    return once(decoders, key, () => Decoder.compile(base, { threads, adapted: adapter !== null, saved }));
+  };
 
   return {
     config,
     generate(request) {
       const state: { finish_reason: Generation['finish_reason'] } = { finish_reason: null };
       const tokens = async function* (): AsyncGenerator<number> {
-        checkPrompt(config, request.ids);
         const adapter = request.adapter == null ? null : await adapterOf(request.adapter);
-        const decoder = await decoderOf(adapter !== null);
+        checkPrompt(adapter?.config ?? config, request.ids);
+        const decoder = await decoderOf(adapter);
         const cache = new KeyValueCache(config);
         const last = Math.min(request.max_tokens, config.maxPositions - request.ids.length);
         let next = Int32Array.from(request.ids);
         for (let made = 0; made < last; made++) {
           await new Promise((resolve) => setImmediate(resolve));
           request.signal?.throwIfAborted();
-          const logits = await decoder.step(next, cache, adapter);
+          const logits = await decoder.step(next, cache, adapter?.feeds ?? null);
           const id = sample(logits, request, cache.length);
           if (request.stop_ids.includes(id)) {
             state.finish_reason = 'stop';
@@ -116,14 +127,11 @@ export async function openGenerator({ base: folder, precision = 'float32', threa
   };
 }
 
-async function readAdapter(config: LlamaConfig, folder: string): Promise<AdapterFeeds> {
+async function readAdapter(config: LlamaConfig, folder: string): Promise<LoadedAdapter> {
   const adapter = await readLoraFolder(folder);
-  const linears = new Map(llamaLinears(config).map((module) => [module.name, module]));
-  for (const [name, { inputs, outputs }] of adapter.pairs) {
-    const module = linears.get(name);
-    if (module?.inputs !== inputs || module.outputs !== outputs) throw new RangeError(`the adapter's \`${name}\` does not fit the base`);
-  }
-  return adapterFeeds(config, adapter);
+  const fault = adapterFault(config, adapter);
+  if (fault !== null) throw new RangeError(`the adapter does not fit the base: ${fault}`);
+  return { feeds: adapterFeeds(config, adapter), saved: adapter.saved, config: savedConfig(config, adapter.saved) };
 }
 
 function checkPrompt({ vocabularySize, maxPositions }: LlamaConfig, ids: ArrayLike<number>): void {

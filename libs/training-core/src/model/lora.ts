@@ -2,21 +2,29 @@ import { basename } from 'node:path';
 import {
   type LlamaConfig,
   type LoraAdapter,
-  type LoraConfig,
-  type LoraPair,
+  LoraSettingError,
+  loraMatcher,
   loraTensorNames,
+  openWeights,
   readLoraFolder,
+  savedTensorName,
+  wholeLoraSettings,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
 import {
   adaptedLinears,
+  adapterFault,
   addLora,
   type BasePrecision,
   causalLlama,
   initialLoraPair,
   type LinearModule,
+  loraFault,
   openBaseWeights,
-  unknownTargets,
+  savedConfig,
+  savedFrom,
+  savedTensors,
+  savedWeights,
 } from '@tunefleet/models';
 import { gather, linear as product, type Value } from '@tunefleet/tensor';
 import { type FlatLayout, flatLayout, viewOf } from '../parameters.js';
@@ -34,93 +42,128 @@ export interface LoraTuningOptions {
   scratch: string;
 }
 
+/** What learns: factors of linears, then tensors of the base that are trained whole. */
+interface Plan {
+  modules: readonly (LinearModule & { rank: number; scaling: number })[];
+  saved: ReadonlyMap<string, { shape: readonly number[] }>;
+}
+
 /** LoRA on a frozen base. */
 export async function loraTuning({ base, precision, adapter, continueFrom, seed, scratch }: LoraTuningOptions): Promise<Trainable> {
   const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
   const weights = await openBaseWeights(base, { precision, scratch });
-  const { config } = weights;
-  const { rank, alpha, dropout } = adapter;
-  let modules: LinearModule[];
+  let plan: Plan;
   try {
-    modules = start ? continuedModules(start, adapter, adaptedLinears(config, 'all-linear')) : newModules(config, adapter);
+    plan = start ? continuedPlan(weights.config, start, adapter) : newPlan(weights.config, adapter);
   } catch (error) {
     await weights.release();
     throw error;
   }
-  const layout = flatLayout(
-    modules.flatMap(({ name, inputs, outputs }) => {
-      const names = loraTensorNames(name);
-      return [
-        [names.a, [rank, inputs]],
-        [names.b, [outputs, rank]],
-      ] as const;
-    }),
-  );
+  const { modules, saved } = plan;
+  const layout = layoutOf(plan);
+  const { dropout } = adapter;
   const maskOf = (module: string): string => `${module}.dropout`;
   return {
-    network: causalLlama(config),
+    network: causalLlama(savedConfig(weights.config, saved)),
     layout,
     dropout: new Map(dropout === 0 ? [] : modules.map(({ name }) => [maskOf(name), dropout])),
-    initialize(parameters) {
-      modules.forEach((module, site) => {
-        const { a, b } = start?.pairs.get(module.name) ?? initialLoraPair(module, rank, seed, site);
-        viewOf(parameters, layout.slots[2 * site]!).set(a);
-        viewOf(parameters, layout.slots[2 * site + 1]!).set(b);
-      });
-      return Promise.resolve();
+    async initialize(parameters) {
+      const begin = start ?? (await newAdapter(base, weights.config, adapter, plan, seed));
+      const views = layout.slots.map((slot) => viewOf(parameters, slot)).values();
+      for (const { name } of modules) {
+        const { a, b } = begin.pairs.get(name)!;
+        views.next().value!.set(a);
+        views.next().value!.set(b);
+      }
+      for (const name of saved.keys()) views.next().value!.set(begin.saved.get(name)!.values);
     },
     build(builder, training) {
       const parameters = layout.slots.map(({ name, shape }) => builder.parameter(name, shape));
-      const placeOf = new Map(modules.map(({ name }, place) => [name, place]));
-      const weight = weights.in(builder);
+      const placeOf = new Map(modules.map((module, place) => [module.name, { module, place }]));
+      const whole = new Map([...saved.keys()].map((name, index) => [name, parameters[2 * modules.length + index]!]));
+      const weight = savedWeights(weights.config, weights.in(builder), whole);
       const linear = (module: string, x: Value): Value => {
         const y = product(x, weight(`${module}.weight`));
-        const place = placeOf.get(module);
-        if (place === undefined) return y;
+        const found = placeOf.get(module);
+        if (found === undefined) return y;
         const mask = training && dropout > 0 ? { mask: builder.input(maskOf(module), 'f32', x.shape) } : {};
-        return addLora(y, x, { a: parameters[2 * place]!, b: parameters[2 * place + 1]!, ...mask }, alpha / rank);
+        const [a, b] = [parameters[2 * found.place]!, parameters[2 * found.place + 1]!];
+        return addLora(y, x, { a, b, ...mask }, found.module.scaling);
       };
       return { parameters, weight, linear, embed: (table, ids) => gather(weight(table), ids) };
     },
-    write: (folder, parameters) => writeLoraFolder(folder, adapterOf(loraConfig(base, adapter, start), modules, layout, parameters)),
+    write(folder, parameters) {
+      const { type: _lora, ...settings } = adapter;
+      const config = start ? { ...start.config, dropout } : { ...settings, base: basename(base) };
+      return writeLoraFolder(folder, { config, ...trained(plan, layout, parameters) });
+    },
     close: () => weights.release(),
   };
 }
 
-function newModules(config: LlamaConfig, { targets }: LoraSpec): LinearModule[] {
-  const unknown = unknownTargets(config, targets);
-  if (unknown.length > 0) throw new TrainingError('invalid_spec', `adapter.targets: \`${unknown[0]}\` names no linear layer of this model`);
-  return adaptedLinears(config, targets);
+function newPlan(config: LlamaConfig, adapter: LoraSpec): Plan {
+  let fault: ReturnType<typeof loraFault>;
+  try {
+    fault = loraFault(config, adapter);
+  } catch (error) {
+    if (error instanceof LoraSettingError) throw new TrainingError('invalid_spec', `adapter.${error.message}`);
+    throw error;
+  }
+  if (fault) throw new TrainingError('invalid_spec', `adapter.${fault.setting}: ${fault.message}`);
+  const { rank, scaling } = loraMatcher(adapter);
+  const modules = adaptedLinears(config, adapter).map((module) => ({ ...module, rank: rank(module.name), scaling: scaling(module.name) }));
+  return { modules, saved: new Map([...savedTensors(config, adapter)].map(([name, shape]) => [name, { shape }])) };
 }
+
+/** Settings that an adapter keeps when it is continued: they say what its tensors mean. */
+const KEPT = ['rank', 'alpha', 'rank_pattern', 'alpha_pattern', 'use_rslora', 'modules_to_save'] as const;
 
 /** A continued adapter keeps its own modules; the settings must describe it. */
-function continuedModules({ config, pairs }: LoraAdapter, adapter: LoraSpec, linears: LinearModule[]): LinearModule[] {
-  for (const [name, given, found] of [
-    ['rank', adapter.rank, config.rank],
-    ['alpha', adapter.alpha, config.alpha],
-  ] as const) {
-    if (given !== found) throw new TrainingError('invalid_spec', `adapter.${name} is ${given}, the adapter to continue has ${found}`);
-  }
-  for (const [name, { inputs, outputs }] of pairs) {
-    const module = linears.find((linear) => linear.name === name);
-    if (module?.inputs !== inputs || module.outputs !== outputs) {
-      throw new TrainingError(
-        'invalid_spec',
-        `the adapter to continue adapts \`${name}\` [${outputs}, ${inputs}], which the base does not have`,
-      );
-    }
-  }
-  return linears.filter(({ name }) => pairs.has(name));
+function continuedPlan(config: LlamaConfig, start: LoraAdapter, adapter: LoraSpec): Plan {
+  const [given, found] = [wholeLoraSettings(adapter), wholeLoraSettings(start.config)].map((one) =>
+    Object.fromEntries(KEPT.map((key) => [key, JSON.stringify(one[key])])),
+  ) as [Record<string, string>, Record<string, string>];
+  for (const key of KEPT)
+    if (given[key] !== found[key])
+      throw new TrainingError('invalid_spec', `adapter.${key} is ${given[key]}, the adapter to continue has ${found[key]}`);
+  const fault = adapterFault(config, start);
+  if (fault !== null) throw new TrainingError('invalid_spec', `the adapter to continue does not fit the base: ${fault}`);
+  const modules = adaptedLinears(config, start.config).flatMap((module) => {
+    const pair = start.pairs.get(module.name);
+    return pair ? [{ ...module, rank: pair.rank, scaling: pair.scaling }] : [];
+  });
+  return { modules, saved: start.saved };
 }
 
-function loraConfig(base: string, { rank, alpha, dropout, targets }: LoraSpec, start: LoraAdapter | null): LoraConfig {
-  return { base: start?.config.base ?? basename(base), rank, alpha, dropout, targets: start?.config.targets ?? targets };
+async function newAdapter(base: string, config: LlamaConfig, adapter: LoraSpec, { modules, saved }: Plan, seed: number) {
+  const matcher = loraMatcher(adapter);
+  const pairs = new Map(modules.map((module, site) => [module.name, initialLoraPair(module, matcher, seed, site)]));
+  const reader = await openWeights(base);
+  try {
+    const whole: LoraAdapter['saved'] = new Map(
+      await Promise.all(
+        [...saved].map(async ([name, { shape }]) => [name, { shape, values: await reader.float32(savedFrom(config, name)) }] as const),
+      ),
+    );
+    return { pairs, saved: whole };
+  } finally {
+    await reader.close();
+  }
 }
 
-function adapterOf(config: LoraConfig, modules: readonly LinearModule[], layout: FlatLayout, parameters: Float32Array): LoraAdapter {
-  const pairs = modules.map(({ name, inputs, outputs }, place): [string, LoraPair] => [
-    name,
-    { inputs, outputs, a: viewOf(parameters, layout.slots[2 * place]!), b: viewOf(parameters, layout.slots[2 * place + 1]!) },
-  ]);
-  return { config, pairs: new Map(pairs) };
+function layoutOf({ modules, saved }: Plan): FlatLayout {
+  const factors = modules.flatMap(({ name, rank, inputs, outputs }) => {
+    const names = loraTensorNames(name);
+    return [[names.a, [rank, inputs]] as const, [names.b, [outputs, rank]] as const];
+  });
+  return flatLayout([...factors, ...[...saved].map(([name, { shape }]) => [savedTensorName(name), shape] as const)]);
+}
+
+/** The trained adapter over the flat parameters, without a copy. */
+function trained({ modules, saved }: Plan, { slots }: FlatLayout, parameters: Float32Array): Pick<LoraAdapter, 'pairs' | 'saved'> {
+  const view = (place: number): Float32Array => viewOf(parameters, slots[place]!);
+  return {
+    pairs: new Map(modules.map((module, place) => [module.name, { ...module, a: view(2 * place), b: view(2 * place + 1) }])),
+    saved: new Map([...saved].map(([name, { shape }], index) => [name, { shape, values: view(2 * modules.length + index) }])),
+  };
 }

@@ -1,4 +1,5 @@
 import { type AdapterInfo, ApiError, type JobCreateBody, type ObjectLink } from '@tunefleet/contracts';
+import { LoraSettingError, type LoraSettings, loraMatcher, parseLoraConfig, wholeLoraSettings } from '@tunefleet/model-formats';
 
 type Given = NonNullable<NonNullable<JobCreateBody['tunefleet']>['adapter']>;
 type Lora = Extract<AdapterInfo, { type: 'lora' }>;
@@ -8,41 +9,77 @@ export type ParentAdapter = Lora;
 
 /** Linear layers of the Llama family, by the names PEFT uses. */
 const LINEARS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+/** More layers than any model of the family: how many this one has is known when its files are read. */
+const LAYERS = 256;
+const partOf = (linear: string): string => (LINEARS.indexOf(linear) < 4 ? 'self_attn' : 'mlp');
+const MODULES = Array.from({ length: LAYERS }, (_, layer) => LINEARS.map((name) => `model.layers.${layer}.${partOf(name)}.${name}`)).flat();
+const OTHER_MODULES = ['model.embed_tokens', 'model.layers.0.input_layernorm', 'model.layers.0.post_attention_layernorm', 'model.norm', 'lm_head'];
+
+/** Settings of an adapter of type `lora`, each with what says that it is not set. */
+const KEYS = [
+  'rank',
+  'alpha',
+  'dropout',
+  'targets',
+  'rank_pattern',
+  'alpha_pattern',
+  'use_rslora',
+  'layers_to_transform',
+  'layers_pattern',
+  'exclude_modules',
+  'modules_to_save',
+] as const satisfies (keyof LoraSettings)[];
 
 const invalid = (key: string, message: string): ApiError => new ApiError('invalid_value', message, { param: `tunefleet.adapter${key}` });
 
 /** The adapter that trains: as given, else the parent's, else the base's default (LoRA of rank 8, alpha 16). */
-export function adapterOf(given: Given | undefined, byDefault: 'full' | 'lora', parent: ParentAdapter | null): AdapterInfo {
+export function adapterOf(given: Given = {}, byDefault: 'full' | 'lora', parent: ParentAdapter | null): AdapterInfo {
   if (parent) return continued(given, parent);
+  const set = KEYS.find((key) => given[key] != null);
   // a rank says LoRA, whatever the base's default is
-  const shaped = given !== undefined && (['rank', 'alpha', 'dropout', 'targets'] as const).some((key) => given[key] !== undefined);
-  const type = given?.type ?? (shaped ? 'lora' : byDefault);
+  const type = given.type ?? (set === undefined ? byDefault : 'lora');
   if (type === 'full') {
-    for (const key of ['rank', 'alpha', 'dropout', 'targets'] as const)
-      if (given?.[key] !== undefined)
-        throw invalid(`.${key}`, `'tunefleet.adapter.${key}' belongs to an adapter of type 'lora', not 'full'.`);
+    if (set !== undefined) throw invalid(`.${set}`, `'tunefleet.adapter.${set}' belongs to an adapter of type 'lora', not 'full'.`);
     return { type: 'full' };
   }
-  return {
-    type: 'lora',
-    rank: given?.rank ?? 8,
-    alpha: given?.alpha ?? 16,
-    dropout: given?.dropout ?? 0,
-    targets: targetsOf(given?.targets),
-  };
+  const settings = settingsOf(given, { rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' });
+  check(settings);
+  return { type: 'lora', ...settings };
 }
 
-function targetsOf(given: string | string[] | undefined): Lora['targets'] {
-  if (given === undefined || given === 'all-linear') return 'all-linear';
-  if (typeof given === 'string')
-    throw invalid('.targets', `'tunefleet.adapter.targets' is 'all-linear' or a list of layer names, not '${given}'.`);
+/** The settings that are given, over others. */
+function settingsOf(given: Given, otherwise: LoraSettings): Omit<Lora, 'type'> {
+  const set = Object.fromEntries(KEYS.flatMap((key) => (given[key] == null ? [] : [[key, given[key]]])));
+  const whole = wholeLoraSettings({ ...otherwise, ...set });
+  return { ...whole, targets: targetsOf(whole.targets) } as Omit<Lora, 'type'>;
+}
+
+function targetsOf(given: readonly string[] | string): Lora['targets'] {
+  if (typeof given === 'string') return given;
   const unknown = given.find((name) => !LINEARS.includes(name));
   if (unknown !== undefined) throw invalid('.targets', `'${unknown}' is no linear layer of this family. Known: ${LINEARS.join(', ')}.`);
   return LINEARS.filter((name) => given.includes(name));
 }
 
-function continued(given: Given | undefined, parent: ParentAdapter): AdapterInfo {
-  if (given?.type === 'full')
+/** What can be told without the model's files. Throws `invalid_value`. */
+function check(settings: LoraSettings): void {
+  try {
+    const { adapts } = loraMatcher(settings);
+    if (!MODULES.some(adapts))
+      throw invalid('.targets', `'tunefleet.adapter.targets' and the settings beside it leave no linear layer to adapt; a module is called e.g. '${MODULES[0]}'.`);
+    for (const name of settings.modules_to_save ?? []) {
+      const { saves } = loraMatcher({ ...settings, modules_to_save: [name] });
+      if (![...MODULES, ...OTHER_MODULES].some(saves))
+        throw invalid('.modules_to_save', `'${name}' names no module of this family; e.g. 'lm_head' and 'embed_tokens' do.`);
+    }
+  } catch (error) {
+    if (error instanceof LoraSettingError) throw invalid(`.${error.setting}`, `'tunefleet.adapter': ${error.message}.`);
+    throw error;
+  }
+}
+
+function continued(given: Given, parent: ParentAdapter): AdapterInfo {
+  if (given.type === 'full')
     throw new ApiError(
       'not_supported',
       'Full tuning of a model that is an adapter is known but not built yet. Continue the adapter, or tune its base.',
@@ -50,18 +87,15 @@ function continued(given: Given | undefined, parent: ParentAdapter): AdapterInfo
         param: 'tunefleet.adapter.type',
       },
     );
-  for (const key of ['rank', 'alpha'] as const)
-    if (given?.[key] !== undefined && given[key] !== parent[key])
+  const kept = wholeLoraSettings(parent);
+  const wanted = settingsOf(given, kept);
+  for (const key of KEYS)
+    if (key !== 'dropout' && JSON.stringify(wanted[key]) !== JSON.stringify(kept[key]))
       throw invalid(
         `.${key}`,
-        `The model's adapter has ${key} ${parent[key]}; a job that continues it cannot change that to ${given[key]}.`,
+        `The model's adapter has ${key} ${JSON.stringify(kept[key])}; a job that continues it cannot change that to ${JSON.stringify(wanted[key])}.`,
       );
-  if (given?.targets !== undefined && JSON.stringify(targetsOf(given.targets)) !== JSON.stringify(parent.targets))
-    throw invalid(
-      '.targets',
-      `The model's adapter has targets ${JSON.stringify(parent.targets)}; a job that continues it cannot change them.`,
-    );
-  return { ...parent, dropout: given?.dropout ?? parent.dropout };
+  return { type: 'lora', ...wanted };
 }
 
 /** Reads the shape of an adapter from its PEFT folder's `adapter_config.json`. */
@@ -70,13 +104,10 @@ export async function readParentAdapter(files: ObjectLink[]): Promise<ParentAdap
   if (!config) throw new ApiError('internal_error', 'The model to continue has an adapter without adapter_config.json.');
   const response = await fetch(config.url, { signal: AbortSignal.timeout(10_000) });
   if (!response.ok) throw new ApiError('service_unavailable', `Reading the model's adapter_config.json answered ${response.status}.`);
-  const peft = (await response.json()) as { r: number; lora_alpha: number; lora_dropout?: number; target_modules: string[] | string };
-  const modules = typeof peft.target_modules === 'string' ? LINEARS : LINEARS.filter((name) => peft.target_modules.includes(name));
-  return {
-    type: 'lora',
-    rank: peft.r,
-    alpha: peft.lora_alpha,
-    dropout: peft.lora_dropout ?? 0,
-    targets: modules.length === LINEARS.length ? 'all-linear' : modules,
-  };
+  const { base: _base, ...settings } = parseLoraConfig((await response.json()) as Parameters<typeof parseLoraConfig>[0]);
+  const { targets } = settings;
+  // PEFT writes every linear as the list of their names.
+  const all = typeof targets !== 'string' && LINEARS.every((name) => targets.includes(name));
+  const named = typeof targets === 'string' ? targets : LINEARS.filter((name) => targets.includes(name));
+  return { type: 'lora', ...settings, targets: all ? 'all-linear' : named } as ParentAdapter;
 }

@@ -39,6 +39,5 @@ export function refuseUnsupported(body: JobCreateBody): void {
       param: 'tunefleet.adapter.type',
     });
   if (adapter.bias !== undefined && adapter.bias !== 'none') refuse('tunefleet.adapter.bias', 'A trained bias');
-  for (const key of ['use_rslora', 'use_dora', 'modules_to_save', 'layers_to_transform'] as const)
-    if (adapter[key]) refuse(`tunefleet.adapter.${key}`, `'${key}'`);
+  if (adapter.use_dora) refuse('tunefleet.adapter.use_dora', 'DoRA');
 }

@@ -1,0 +1,50 @@
+import { type LlamaConfig, type LoraAdapter, type LoraSettings, llamaTensorShapes, loraMatcher } from '@tunefleet/model-formats';
+import { llamaLinears } from '../families/linears.js';
+import { adaptedLinears } from './lora.js';
+import { savedConfig, savedTensors } from './saved-modules.js';
+
+/** Why settings cannot be followed on a base: the setting's name and what is wrong; null where they can. */
+export function loraFault(config: LlamaConfig, settings: LoraSettings): { setting: keyof LoraSettings; message: string } | null {
+  const linears = llamaLinears(config).map(({ name }) => name);
+  const others = ['model.embed_tokens', 'lm_head'];
+  const { targets } = settings;
+  const matches = (changes: Partial<LoraSettings>, names: readonly string[]): boolean =>
+    names.some(loraMatcher({ rank: 1, alpha: 1, dropout: 0, targets: 'all-linear', ...changes }).adapts);
+  if (typeof targets !== 'string') {
+    const unknown = targets.find((target) => !matches({ targets: [target] }, linears));
+    if (unknown !== undefined) return { setting: 'targets', message: `\`${unknown}\` names no linear layer of this model` };
+  } else if (targets !== 'all-linear') {
+    if (!matches({ targets }, linears)) return { setting: 'targets', message: `\`${targets}\` matches no linear layer of this model` };
+    const other = others.find((name) => matches({ targets }, [name]));
+    if (other !== undefined) return { setting: 'targets', message: `\`${targets}\` matches \`${other}\`, which takes no factors here` };
+  }
+  const layer = settings.layers_to_transform?.find((index) => index >= config.layers);
+  if (layer !== undefined) return { setting: 'layers_to_transform', message: `layer ${layer} of a model of ${config.layers}` };
+  for (const name of settings.modules_to_save ?? [])
+    if (savedTensors(config, { ...settings, modules_to_save: [name] }).size === 0)
+      return { setting: 'modules_to_save', message: `\`${name}\` names no module of this model` };
+  const adapted = adaptedLinears(config, settings).map(({ name }) => name);
+  if (adapted.length === 0) return { setting: 'targets', message: 'no linear layer is left to adapt' };
+  const saved = savedTensors(config, settings);
+  const both = adapted.find((name) => saved.has(`${name}.weight`));
+  if (both !== undefined) return { setting: 'modules_to_save', message: `\`${both}\` would be adapted and trained whole; name it in full` };
+  for (const setting of ['rank_pattern', 'alpha_pattern'] as const)
+    for (const key of Object.keys(settings[setting] ?? {}))
+      if (!matches({ targets: `(?:.*\\.)?(?:${key})` }, adapted)) return { setting, message: `\`${key}\` matches no adapted layer` };
+  return null;
+}
+
+/** Why an adapter does not fit a base; null where it does. */
+export function adapterFault(config: LlamaConfig, { pairs, saved }: LoraAdapter): string | null {
+  const linears = new Map(llamaLinears(config).map((module) => [module.name, module]));
+  for (const [name, { inputs, outputs }] of pairs) {
+    const module = linears.get(name);
+    if (module?.inputs !== inputs || module.outputs !== outputs) return `\`${name}\` [${outputs}, ${inputs}]`;
+  }
+  const shapes = llamaTensorShapes({ ...savedConfig(config, saved), tiedEmbeddings: false });
+  for (const [name, { shape }] of saved) if (shapes.get(name)?.join() !== shape.join()) return `\`${name}\` [${shape.join(', ')}]`;
+  // An embedding of more tokens than the head, or the other way round.
+  const rows = savedConfig(config, saved).vocabularySize;
+  const alone = saved.has('model.embed_tokens.weight') !== saved.has('lm_head.weight');
+  return alone && rows !== config.vocabularySize ? `a vocabulary of ${rows} in one of embedding and head` : null;
+}
