@@ -35,6 +35,21 @@ describe('models', () => {
     });
   });
 
+  test('a model leaves as a tar stream; one that was tuned in full has no adapter', async () => {
+    const path = `/models/${encodeURIComponent(model)}/export`;
+    const merged = await client.get<Response>(path, { query: { format: 'merged' }, __binaryResponse: true });
+    expect([merged.status, merged.headers.get('content-type')]).toEqual([200, 'application/x-tar']);
+    const bytes = Buffer.from(await merged.arrayBuffer());
+    expect(bytes.includes('model.safetensors')).toBe(true);
+    // the mark of a whole archive
+    expect(bytes.subarray(-1024).every((byte) => byte === 0)).toBe(true);
+    for (const [format, code] of [
+      ['peft', 'invalid_value'],
+      ['gguf', 'not_supported'],
+    ])
+      expect((await raw('GET', `${path}?format=${format}`)).body.error).toMatchObject({ code, param: 'format' });
+  });
+
   test('a base cannot be deleted, a version can', async () => {
     await expect(client.models.delete('tunefleet-base')).rejects.toMatchObject({ status: 400 });
   });

@@ -69,6 +69,16 @@ export class Tunefleet {
     validation: (id: string): Promise<FileValidation> => this.openai.get<FileValidation>(`/files/${segment(id)}/validation`),
   };
 
+  readonly models = {
+    /** The model as a tar stream: `peft` or `merged`. Errors: 404 `model_not_found`; 400 with param `format`. */
+    export: async (model: string, format: string): Promise<ReadableStream<Uint8Array>> => {
+      const path = `/models/${segment(model)}/export`;
+      const response = await this.openai.get<Response>(path, { query: { format }, __binaryResponse: true });
+      if (!response.body) throw new Error('the answer has no body');
+      return response.body;
+    },
+  };
+
   readonly aliases = {
     list: (query: PageQuery = {}): Promise<AliasList> => this.list<AliasObject>('/model_aliases', query),
     get: (name: string): Promise<AliasObject> => this.openai.get<AliasObject>(`/model_aliases/${segment(name)}`),

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
@@ -164,8 +164,21 @@ test('keys: create, list, revoke; a revoked key is refused', async () => {
   expect(await tunefleet(asAcme, 'files')).toMatchObject({ exit: 1, stderr: expect.stringContaining('invalid_api_key') });
 });
 
+test('export: a folder, a tar file; neither is written over', async () => {
+  const folder = join(fleet.folder, 'exported');
+  const done = await json<{ files: string[] }>(['export', 'tunefleet-base', '--format', 'merged', '--out', folder]);
+  expect(done.files).toEqual(expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json']));
+  expect(readdirSync(folder).sort()).toEqual(done.files.toSorted());
+  const file = join(fleet.folder, 'exported.tar');
+  await json(['export', 'tunefleet-base', '--format', 'merged', '--out', file]);
+  expect(statSync(file).size).toBeGreaterThan(statSync(join(folder, 'model.safetensors')).size);
+  for (const out of [folder, file]) expect(await tunefleet(env, 'export', 'tunefleet-base', '--format', 'merged', '--out', out)).toMatchObject({ exit: 2 });
+  const { error } = await json<{ error: Thing }>(['export', 'tunefleet-base', '--format', 'peft', '--out', join(fleet.folder, 'none.tar')], 1);
+  expect(error).toMatchObject({ code: 'invalid_value', param: 'format' });
+});
+
 test('what is not built says so by name; wrong use is 2', async () => {
-  const notBuilt = [['models', 'import', 'x', '--name', 'y'], ['estimate', '--model', 'm'], ['preview'], ['export', 'm']];
+  const notBuilt = [['models', 'import', 'x', '--name', 'y'], ['estimate', '--model', 'm'], ['preview']];
   const answers = await Promise.all(notBuilt.map((args) => json<{ error: Thing }>(args, 1)));
   expect(answers.map(({ error }) => error['code'])).toEqual(notBuilt.map(() => 'not_supported'));
   const [unknown, noFile, noScope, noKey, noFleet] = await Promise.all([

@@ -6,6 +6,7 @@ import type { Results } from './domain/gate.js';
 import { resolve } from './domain/resolve.js';
 import { putVersion } from './domain/versions.js';
 import { aliasRoutes } from './routes/aliases.js';
+import { exportRoute } from './routes/export.js';
 import { modelRoutes } from './routes/models.js';
 import type { Store } from './store/records.js';
 
@@ -35,6 +36,7 @@ export async function buildApp({ config, logger, bus, objects, store }: Parts): 
     async (evalId, weights) =>
       (await bus.request('evaluator.get_results', { project, eval: evalId, weights_sha256: weights })).results;
   modelRoutes(app, store);
+  exportRoute(app, store, objects);
   aliasRoutes(app, store, results);
   signedObjects(app, objects);
   bus.respond('model-registry.resolve_model', ({ project, model }) => resolve(store, objects, project, model));

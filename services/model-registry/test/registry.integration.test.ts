@@ -1,11 +1,14 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { ApiError, type ArtifactManifest, IDENTITY_HEADER, type RpcReply, type Scope, signIdentity } from '@tunefleet/contracts';
 import { type Bus, connect } from '@tunefleet/messaging';
+import { openLlamaFolder, readLoraFolder } from '@tunefleet/model-formats';
 import { type ObjectStore, openObjectStore } from '@tunefleet/object-store';
 import { type App, createLogger } from '@tunefleet/service';
+import { extract } from 'tar-stream';
 import { NATS_MISSING, type NatsTestServer, natsServerPath, startNatsServer } from '../../../tools/jest/servers.js';
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { buildApp } from '../src/app.js';
@@ -151,6 +154,86 @@ describe('versions', () => {
     const found = await bus.request('model-registry.resolve_model', { project: 'default', model: VERSION });
     expect(found.adapter?.map((file) => file.path)).toEqual(['adapter_model.safetensors']);
     expect(found.files.some((file) => file.path === 'tokenizer.json')).toBe(true);
+  });
+});
+
+describe('export', () => {
+  const ADAPTER = join(import.meta.dirname, '../../../libs/models/test/fixtures/adapters/saved');
+  const LORA = 'ft:tiny:default:lora:two';
+  const FULL = 'ft:tiny:default:full:three';
+
+  /** A version or checkpoint whose files are those of a folder. */
+  async function putFolder(id: string, from: string, adapter: ArtifactManifest['adapter'], kind: 'version' | 'checkpoint'): Promise<void> {
+    const files: ArtifactManifest['files'] = [];
+    for (const path of readdirSync(from).sort()) {
+      const object = `default/jobs/ftjob-a/attempts/1/${id.split(':').at(-1)}/${path}`;
+      files.push({ path, key: object, ...(await objects.put(object, readFileSync(join(from, path)))) });
+    }
+    const whole = { ...manifest(2, kind), adapter, files };
+    const request = { project: 'default', id, base: 'tiny', parent: 'tiny', created_at: 1_700_000_000, manifest: whole, manifest_sha256: id };
+    await bus.request('model-registry.put_version', request);
+  }
+
+  beforeAll(async () => {
+    if (natsServerPath() === undefined) return;
+    await putFolder(LORA, ADAPTER, { type: 'lora', rank: 4, alpha: 8, dropout: 0, targets: 'all-linear' }, 'checkpoint');
+    await putFolder(FULL, BASE, { type: 'full' }, 'version');
+  });
+
+  async function tar(model: string, format: string): Promise<{ bytes: Buffer; files: Map<string, Buffer> }> {
+    const response = await fetch(`${url}/v1/models/${encodeURIComponent(model)}/export?format=${format}`, {
+      headers: { [IDENTITY_HEADER]: signIdentity({ project: 'default', keyId: 'key_1', scope: 'read' }, key) },
+    });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-tar']);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const files = new Map<string, Buffer>();
+    const archive = Readable.from([bytes]).pipe(extract());
+    for await (const entry of archive) files.set(entry.header.name, Buffer.concat((await entry.toArray()) as Buffer[]));
+    return { bytes, files };
+  }
+
+  const refusal = async (model: string, format: string) =>
+    (await call('GET', `/models/${encodeURIComponent(model)}/export?format=${format}`, undefined, 'read')).body.error;
+
+  test('an adapter leaves as the PEFT folder it is, with the tokenizer', async () => {
+    const { files } = await tar(LORA, 'peft');
+    expect([...files.keys()]).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'tokenizer.json']);
+    for (const name of ['adapter_config.json', 'adapter_model.safetensors'])
+      expect(files.get(name)?.equals(readFileSync(join(ADAPTER, name)))).toBe(true);
+  });
+
+  test('merged, it is a folder of its own, the same bytes each time, and nothing is left behind', async () => {
+    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('tunefleet-export-')).length;
+    const { bytes, files } = await tar(LORA, 'merged');
+    expect((await tar(LORA, 'merged')).bytes.equals(bytes)).toBe(true);
+    expect([...files.keys()]).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
+    const out = join(folder, 'merged');
+    mkdirSync(out);
+    for (const [name, content] of files) writeFileSync(join(out, name), content);
+    const { weights } = await openLlamaFolder(out);
+    const adapter = await readLoraFolder(ADAPTER);
+    expect(await weights.float32('lm_head.weight')).toEqual(adapter.saved.get('lm_head.weight')?.values);
+    const { a, b, rank, inputs, scaling } = adapter.pairs.get('model.layers.1.mlp.down_proj')!;
+    const base = await openLlamaFolder(BASE);
+    const [merged, plain] = [weights, base.weights].map((reader) => reader.float32('model.layers.1.mlp.down_proj.weight'));
+    const dot = Array.from({ length: rank }, (_, k) => b[k]! * a[k * inputs]!).reduce((x, y) => x + y);
+    expect((await merged)?.[0]).toBe(Math.fround((await plain)![0]! + scaling * dot));
+    await Promise.all([weights.close(), base.weights.close()]);
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith('tunefleet-export-')).length).toBe(before);
+  });
+
+  test('a model tuned in full is its own folder; it has no adapter', async () => {
+    const { files } = await tar(FULL, 'merged');
+    expect(files.get('model.safetensors')?.equals(readFileSync(join(BASE, 'model.safetensors')))).toBe(true);
+    expect([...files.keys()]).toContain('tokenizer.json');
+    for (const model of [FULL, 'tiny']) expect(await refusal(model, 'peft')).toMatchObject({ code: 'invalid_value', param: 'format' });
+  });
+
+  test('what is not built or not there is named', async () => {
+    for (const format of ['gguf', 'onnx']) expect(await refusal(LORA, format)).toMatchObject({ code: 'not_supported', param: 'format' });
+    expect(await refusal(LORA, 'zip')).toMatchObject({ code: 'invalid_value', param: 'format' });
+    expect(await refusal('nobody', 'peft')).toMatchObject({ code: 'model_not_found' });
+    expect((await call('GET', `/models/${encodeURIComponent(LORA)}/export?format=peft`, undefined, 'read', 'another')).status).toBe(404);
   });
 });
 

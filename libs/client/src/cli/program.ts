@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { aliasCommands } from './commands/aliases.js';
 import { evalCommands } from './commands/evals.js';
+import { exportCommand } from './commands/export.js';
 import { fileCommands } from './commands/files.js';
 import { jobCommands } from './commands/jobs.js';
 import { keyCommands } from './commands/keys.js';
@@ -30,7 +31,7 @@ export async function run(args: string[]): Promise<number> {
     .option('--json', 'the last line of stdout is the resulting object')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', AFTER);
-  for (const add of [fileCommands, jobCommands, modelCommands, aliasCommands, evalCommands, keyCommands, notBuiltCommands])
+  for (const add of [fileCommands, jobCommands, modelCommands, aliasCommands, evalCommands, keyCommands, exportCommand, notBuiltCommands])
     add(program, define);
   quiet(program);
   try {

@@ -34,7 +34,7 @@ export async function find(store: Store, project: string, name: string): Promise
 const TOKENIZER = /^(tokenizer|special_tokens_map|chat_template|config|generation_config)/;
 
 /** The folder that a model loads: its own under full tuning (with the base's tokenizer), its parent's under an adapter. */
-async function folderOf(store: Store, base: BaseRecord, version: VersionRecord | null): Promise<StoredFile[]> {
+export async function folderOf(store: Store, base: BaseRecord, version: VersionRecord | null): Promise<StoredFile[]> {
   if (!version) return base.files;
   const { adapter, files } = version.manifest;
   if (adapter.type === 'lora') return folderOf(store, base, version.parent === base.name ? null : await parentOf(store, version));
