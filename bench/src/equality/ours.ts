@@ -1,0 +1,77 @@
+/** Our side, a process of its own: node ours.js FOLDER MODEL THREADS. Writes logits.f32; the last line is {"losses": [...]}. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { llama, llamaHead, openBaseWeights, packExamples, packedFeeds, packedInputs } from '@tunefleet/models';
+import { compile, GraphBuilder, matmul, type Value } from '@tunefleet/tensor';
+import { train } from '@tunefleet/training-core';
+import { BATCH, LOGIT_ROWS, LORA, readRows, STEPS } from './work.js';
+
+const [folder = '', model = '', threads = '2'] = process.argv.slice(2);
+const { ids, weights } = readRows(folder);
+const rows = ids.map((row, index) => ({ ids: Int32Array.from(row), weights: Float32Array.from(weights[index] ?? []) }));
+
+/** Logits of the tokens from which the first rows' trained-on tokens are predicted, [tokens, vocabulary]. */
+async function logits(): Promise<Float32Array> {
+  const base = await openBaseWeights(model, folder);
+  const { config } = base;
+  const builder = new GraphBuilder();
+  const inputs = packedInputs(builder, config);
+  const weight = base.in(builder);
+  const parts = {
+    weight,
+    linear: (module: string, x: Value) => matmul(x, weight(`${module}.weight`), { transB: true }),
+    attention: (_layer: number, ...heads: Parameters<typeof inputs.attention>) => inputs.attention(...heads),
+    cos: inputs.cos,
+    sin: inputs.sin,
+    wanted: inputs.trained,
+  };
+  const found = llamaHead(config, { weight }, llama(config, parts, inputs.ids));
+  const graph = await compile({ outputs: { logits: found }, threads: Number(threads), folder: mkdtempSync(join(folder, 'graph-')) });
+  const packed = packExamples(rows.slice(0, LOGIT_ROWS));
+  if (!packed) throw new Error('no row is trained on');
+  const { targets, weights: lossWeights, ...feeds } = packedFeeds(config)(packed);
+  const results = await graph.run(feeds);
+  const copy = (results['logits']?.data as Float32Array).slice();
+  await graph.release();
+  await base.release();
+  return copy;
+}
+
+async function losses(): Promise<number[]> {
+  const curve: number[] = [];
+  await train(
+    {
+      base: model,
+      adapter: { ...LORA },
+      continueFrom: join(folder, 'initial'),
+      optimizer: {
+        type: 'adamw',
+        learning_rate: 2e-4,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weight_decay: 0,
+        max_grad_norm: 1,
+        schedule: { type: 'linear', warmup_ratio: 0.1 },
+      },
+      epochs: 1,
+      batch_size: BATCH,
+      micro_batch_size: BATCH,
+      max_steps: STEPS,
+      shuffle: false,
+      seed: 1,
+      snapshot: { every_steps: STEPS * 2, keep: 1 },
+      threads: Number(threads),
+      folder: join(folder, 'work'),
+    },
+    { count: rows.length, get: (index) => rows[index] as (typeof rows)[number] },
+    null,
+    null,
+    { onStep: (row) => curve.push(row.train_loss), onSnapshot: () => {}, onCheckpoint: () => {}, shouldStop: () => 'continue' },
+  );
+  return curve;
+}
+
+writeFileSync(join(folder, 'logits.f32'), new Uint8Array((await logits()).buffer));
+const curve = await losses();
+rmSync(join(folder, 'work'), { recursive: true, force: true });
+process.stdout.write(`${JSON.stringify({ losses: curve })}\n`);
