@@ -27,7 +27,8 @@ interface Recorded extends Curve {
 /** 60 optimizer steps of LoRA on SmolLM2-135M-Instruct: the loss of each against PyTorch + PEFT, and logits against transformers in float64. */
 export const equality: Benchmark = {
   name: 'equality',
-  about: '60 LoRA steps of --model FOLDER (SmolLM2-135M-Instruct as a Hugging Face folder) against PyTorch + PEFT, loss by loss; --record keeps them',
+  about:
+    '60 LoRA steps of --model FOLDER (SmolLM2-135M-Instruct as a Hugging Face folder) against PyTorch + PEFT, loss by loss; --record keeps them',
   options: { model: { type: 'string' }, record: { type: 'boolean' } },
   async run({ json, oursOnly, own: { model, record } }) {
     if (typeof model !== 'string' || !existsSync(join(model, 'config.json')))
@@ -62,6 +63,7 @@ export const equality: Benchmark = {
 
 function recorded(sha256: string): Recorded {
   const found = JSON.parse(readFileSync(RECORD, 'utf8')) as Recorded;
-  if (found.rows_sha256 !== sha256) throw new DataAbsentError('--model has another tokenizer or template than the recorded run; run with Python');
+  if (found.rows_sha256 !== sha256)
+    throw new DataAbsentError('--model has another tokenizer or template than the recorded run; run with Python');
   return found;
 }

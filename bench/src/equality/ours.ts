@@ -1,8 +1,8 @@
 /** Our side, a process of its own: node ours.js FOLDER MODEL THREADS. Writes logits.f32; the last line is {"losses": [...]}. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { llama, llamaHead, openBaseWeights, packExamples, packedFeeds, packedInputs } from '@tunefleet/models';
-import { compile, GraphBuilder, matmul, type Value } from '@tunefleet/tensor';
+import { causalLlama, openBaseWeights, weightParts } from '@tunefleet/models';
+import { compile, GraphBuilder } from '@tunefleet/tensor';
 import { train } from '@tunefleet/training-core';
 import { BATCH, LOGIT_ROWS, LORA, readRows, STEPS } from './work.js';
 
@@ -13,25 +13,15 @@ const rows = ids.map((row, index) => ({ ids: Int32Array.from(row), weights: Floa
 /** Logits of the tokens from which the first rows' trained-on tokens are predicted, [tokens, vocabulary]. */
 async function logits(): Promise<Float32Array> {
   const base = await openBaseWeights(model, folder);
-  const { config } = base;
+  const network = causalLlama(base.config);
+  const batch = network.batch(rows.slice(0, LOGIT_ROWS));
+  if (!batch) throw new Error('no row is trained on');
   const builder = new GraphBuilder();
-  const inputs = packedInputs(builder, config);
-  const weight = base.in(builder);
-  const parts = {
-    weight,
-    linear: (module: string, x: Value) => matmul(x, weight(`${module}.weight`), { transB: true }),
-    attention: (_layer: number, ...heads: Parameters<typeof inputs.attention>) => inputs.attention(...heads),
-    cos: inputs.cos,
-    sin: inputs.sin,
-    wanted: inputs.trained,
-  };
-  const found = llamaHead(config, { weight }, llama(config, parts, inputs.ids));
-  const graph = await compile({ outputs: { logits: found }, threads: Number(threads), folder: mkdtempSync(join(folder, 'graph-')) });
-  const packed = packExamples(rows.slice(0, LOGIT_ROWS));
-  if (!packed) throw new Error('no row is trained on');
-  const { targets, weights: lossWeights, ...feeds } = packedFeeds(config)(packed);
-  const results = await graph.run(feeds);
-  const copy = (results['logits']?.data as Float32Array).slice();
+  const outputs = network.build(builder, { ...weightParts(base.in(builder)), dropout: (_site, _probability, x) => x });
+  const graph = await compile({ outputs: { logits: outputs.logits }, threads: Number(threads), folder: mkdtempSync(join(folder, 'graph-')) });
+  const names = new Set(graph.inputs.map(({ name }) => name));
+  const found = (await graph.run(Object.fromEntries(Object.entries(batch.feeds).filter(([name]) => names.has(name)))))['logits'];
+  const copy = Float32Array.from(found?.data as Float32Array);
   await graph.release();
   await base.release();
   return copy;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type LlamaConfig, loraMatcher, parseLlamaConfig, readJsonObject, writeLoraFolder } from '@tunefleet/model-formats';
 import { adaptedLinears, initialLoraPair } from '@tunefleet/models';

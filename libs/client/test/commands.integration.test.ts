@@ -172,8 +172,12 @@ test('export: a folder, a tar file; neither is written over', async () => {
   const file = join(fleet.folder, 'exported.tar');
   await json(['export', 'tunefleet-base', '--format', 'merged', '--out', file]);
   expect(statSync(file).size).toBeGreaterThan(statSync(join(folder, 'model.safetensors')).size);
-  for (const out of [folder, file]) expect(await tunefleet(env, 'export', 'tunefleet-base', '--format', 'merged', '--out', out)).toMatchObject({ exit: 2 });
-  const { error } = await json<{ error: Thing }>(['export', 'tunefleet-base', '--format', 'peft', '--out', join(fleet.folder, 'none.tar')], 1);
+  for (const out of [folder, file])
+    expect(await tunefleet(env, 'export', 'tunefleet-base', '--format', 'merged', '--out', out)).toMatchObject({ exit: 2 });
+  const { error } = await json<{ error: Thing }>(
+    ['export', 'tunefleet-base', '--format', 'peft', '--out', join(fleet.folder, 'none.tar')],
+    1,
+  );
   expect(error).toMatchObject({ code: 'invalid_value', param: 'format' });
 });
 

@@ -26,7 +26,7 @@ jest.setTimeout(60_000);
 
 interface Case {
   base: string;
-  /** PEFT's, of each token of `ids` */
+  /** PEFT's in float64, of each token of `ids` */
   logits: number[][];
 }
 
@@ -57,14 +57,29 @@ async function difference(adapterFolder: string, { base: name, logits }: Case): 
 }
 
 test.each(Object.entries(expected.adapters))("logits under PEFT's adapter `%s` are PEFT's", async (name, peft) => {
-  expect(await difference(folderOf(`adapters/${name}`), peft)).toBeLessThan(2e-6);
+  expect(await difference(folderOf(`adapters/${name}`), peft)).toBeLessThan(5e-6);
 });
 
 /** Adapters that we write, with random factors, so that nothing is hidden by a B of zero. */
 const OURS: Record<string, LoraConfig> = {
-  patterns: { base: 'tiny-llama', rank: 4, alpha: 8, dropout: 0, targets: 'all-linear', rank_pattern: { 'mlp.*': 2 }, alpha_pattern: { q_proj: 3 } },
+  patterns: {
+    base: 'tiny-llama',
+    rank: 4,
+    alpha: 8,
+    dropout: 0,
+    targets: 'all-linear',
+    rank_pattern: { 'mlp.*': 2 },
+    alpha_pattern: { q_proj: 3 },
+  },
   layers: { base: 'tiny-llama', rank: 3, alpha: 8, dropout: 0.5, targets: 'all-linear', layers_to_transform: [1], use_rslora: true },
-  saved: { base: 'tiny-tied', rank: 2, alpha: 2, dropout: 0, targets: ['q_proj', 'down_proj'], modules_to_save: ['lm_head', 'embed_tokens'] },
+  saved: {
+    base: 'tiny-tied',
+    rank: 2,
+    alpha: 2,
+    dropout: 0,
+    targets: ['q_proj', 'down_proj'],
+    modules_to_save: ['lm_head', 'embed_tokens'],
+  },
   expression: { base: 'tiny-tied', rank: 2, alpha: 4, dropout: 0, targets: '.*(q|up)_proj', exclude_modules: ['0.mlp.up_proj'] },
 };
 
@@ -95,7 +110,7 @@ test.each(Object.keys(OURS))('our adapter `%s` has the bytes that PEFT loaded, a
   }
   for (const file of ['adapter_config.json', 'adapter_model.safetensors'])
     expect((await readFile(join(folder, file))).equals(await readFile(join(kept, file)))).toBe(true);
-  expect(await difference(folder, expected.ours[name]!)).toBeLessThan(2e-6);
+  expect(await difference(folder, expected.ours[name]!)).toBeLessThan(5e-6);
 });
 
 async function collected(blocks: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
@@ -108,7 +123,9 @@ async function collected(blocks: AsyncIterable<Uint8Array>): Promise<Uint8Array[
 async function mergedDifference(adapterFolder: string, { base: name, logits }: Case, into: string): Promise<number> {
   const { config, weights } = await openLlamaFolder(folderOf(name));
   const model = mergedModel(config, weights, await readLoraFolder(adapterFolder));
-  const tensors = await Promise.all(model.tensors.map(async (tensor) => ({ ...tensor, data: Buffer.concat(await collected(tensor.blocks())) })));
+  const tensors = await Promise.all(
+    model.tensors.map(async (tensor) => ({ ...tensor, data: Buffer.concat(await collected(tensor.blocks())) })),
+  );
   await weights.close();
   await writeLlamaFolder(into, model.config, tensors);
   const base = await openBaseWeights(into);
@@ -126,14 +143,14 @@ async function mergedDifference(adapterFolder: string, { base: name, logits }: C
 
 test.each(Object.entries(expected.adapters))("the base with PEFT's adapter `%s` merged has PEFT's logits", async (name, peft) => {
   const into = join(await mkdtemp(join(tmpdir(), 'tunefleet-merged-')), 'model');
-  expect(await mergedDifference(folderOf(`adapters/${name}`), peft, into)).toBeLessThan(2e-6);
+  expect(await mergedDifference(folderOf(`adapters/${name}`), peft, into)).toBeLessThan(5e-6);
 });
 
 // The adapter `saved` unties embedding and head. transformers has loaded the folder that we write of it, and computed these logits.
 test('a merged folder has the bytes that transformers loaded', async () => {
   const kept = folderOf('ours-merged');
   const into = join(await mkdtemp(join(tmpdir(), 'tunefleet-merged-')), 'model');
-  expect(await mergedDifference(folderOf('ours/saved'), expected.merged, into)).toBeLessThan(2e-6);
+  expect(await mergedDifference(folderOf('ours/saved'), expected.merged, into)).toBeLessThan(5e-6);
   if (process.env['WRITE_FIXTURES']) await cp(into, kept, { recursive: true, force: true });
   for (const file of ['config.json', 'model.safetensors'])
     expect((await readFile(join(into, file))).equals(await readFile(join(kept, file)))).toBe(true);
@@ -158,14 +175,18 @@ test('one generator serves adapters with and without modules of their own', asyn
 test('settings that cannot be followed are named; an adapter of another base does not fit', async () => {
   const base = await openBaseWeights(folderOf('tiny-llama'));
   await base.release();
-  const fault = (changes: Partial<LoraConfig>) => loraFault(base.config, { rank: 2, alpha: 2, dropout: 0, targets: 'all-linear', ...changes });
+  const fault = (changes: Partial<LoraConfig>) =>
+    loraFault(base.config, { rank: 2, alpha: 2, dropout: 0, targets: 'all-linear', ...changes });
   expect(fault({})).toBeNull();
   expect(fault({ targets: ['q_proj', 'query'] })).toMatchObject({ setting: 'targets', message: expect.stringContaining('query') });
   expect(fault({ targets: '.*' })).toMatchObject({ setting: 'targets', message: expect.stringContaining('embed_tokens') });
   expect(fault({ targets: 'q_proj' })).toMatchObject({ setting: 'targets' });
   expect(fault({ layers_to_transform: [2] })).toMatchObject({ setting: 'layers_to_transform' });
   expect(fault({ modules_to_save: ['score'] })).toMatchObject({ setting: 'modules_to_save' });
-  expect(fault({ modules_to_save: ['proj'] })).toMatchObject({ setting: 'modules_to_save', message: expect.stringContaining('trained whole') });
+  expect(fault({ modules_to_save: ['proj'] })).toMatchObject({
+    setting: 'modules_to_save',
+    message: expect.stringContaining('trained whole'),
+  });
   expect(fault({ rank_pattern: { k_projs: 2 } })).toMatchObject({ setting: 'rank_pattern' });
   expect(fault({ exclude_modules: '.*' })).toMatchObject({ setting: 'targets' });
   expect(adapterFault(base.config, await readLoraFolder(folderOf('adapters/saved')))).toBeNull();

@@ -62,5 +62,8 @@ test('a continued adapter keeps the settings that its tensors are made by', asyn
   });
   const expression = { ...spec, adapter: { ...spec.adapter, targets: '(q_proj' } as LoraSpec };
   const { continueFrom: _start, ...fresh } = expression;
-  await expect(train(fresh, rows, null, null, recording())).rejects.toMatchObject({ code: 'invalid_spec', message: expect.stringContaining('RE2') });
+  await expect(train(fresh, rows, null, null, recording())).rejects.toMatchObject({
+    code: 'invalid_spec',
+    message: expect.stringContaining('RE2'),
+  });
 });

@@ -34,7 +34,14 @@ test.each<[ModelName, 'full' | 'lora']>([
   expect(furthest(await losses(name, adapter, 8), peers[name][adapter])).toBeLessThan(1e-4);
 });
 
-test.each(['full', 'lora'] as const)('60 steps of tiny-llama, %s: micro-batch x accumulation 8x1, 4x2 and 2x4 give one curve', async (adapter) => {
-  const [whole, ...parts] = [await losses('tiny-llama', adapter, 8), await losses('tiny-llama', adapter, 4), await losses('tiny-llama', adapter, 2)];
-  for (const part of parts) expect(furthest(part, whole!)).toBeLessThan(1e-5);
-});
+test.each(['full', 'lora'] as const)(
+  '60 steps of tiny-llama, %s: micro-batch x accumulation 8x1, 4x2 and 2x4 give one curve',
+  async (adapter) => {
+    const [whole, ...parts] = [
+      await losses('tiny-llama', adapter, 8),
+      await losses('tiny-llama', adapter, 4),
+      await losses('tiny-llama', adapter, 2),
+    ];
+    for (const part of parts) expect(furthest(part, whole!)).toBeLessThan(1e-5);
+  },
+);

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { ApiError, type ArtifactManifest, IDENTITY_HEADER, type RpcReply, type Scope, signIdentity } from '@tunefleet/contracts';
 import { type Bus, connect } from '@tunefleet/messaging';
@@ -170,7 +171,15 @@ describe('export', () => {
       files.push({ path, key: object, ...(await objects.put(object, readFileSync(join(from, path)))) });
     }
     const whole = { ...manifest(2, kind), adapter, files };
-    const request = { project: 'default', id, base: 'tiny', parent: 'tiny', created_at: 1_700_000_000, manifest: whole, manifest_sha256: id };
+    const request = {
+      project: 'default',
+      id,
+      base: 'tiny',
+      parent: 'tiny',
+      created_at: 1_700_000_000,
+      manifest: whole,
+      manifest_sha256: id,
+    };
     await bus.request('model-registry.put_version', request);
   }
 
@@ -188,7 +197,7 @@ describe('export', () => {
     const bytes = Buffer.from(await response.arrayBuffer());
     const files = new Map<string, Buffer>();
     const archive = Readable.from([bytes]).pipe(extract());
-    for await (const entry of archive) files.set(entry.header.name, Buffer.concat((await entry.toArray()) as Buffer[]));
+    for await (const entry of archive) files.set(entry.header.name, await buffer(entry));
     return { bytes, files };
   }
 

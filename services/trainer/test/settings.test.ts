@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { ApiError, type JobCreateBody, LIMITS } from '@tunefleet/contracts';
+import { adapterOf, type ParentAdapter } from '../src/domain/adapter.js';
 import { requireRoom } from '../src/domain/create.js';
 import {
   autoBatchSize,
@@ -99,7 +100,7 @@ test.each<[string, JobCreateBody['tunefleet']]>([
   ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: ['q_proj', 'c_attn'] } }],
   ['tunefleet.adapter.targets', { adapter: { type: 'lora', targets: 'everything' } }],
   ['tunefleet.adapter.targets', { adapter: { targets: '(q_proj' } }],
-  ['tunefleet.adapter.targets', { adapter: { exclude_modules: LINEARS } }],
+  ['tunefleet.adapter.targets', { adapter: { exclude_modules: '.*' } }],
   ['tunefleet.adapter.layers_to_transform', { adapter: { targets: '.*q_proj', layers_to_transform: [0] } }],
   ['tunefleet.adapter.layers_pattern', { adapter: { layers_pattern: ['layers'] } }],
   ['tunefleet.adapter.rank_pattern', { adapter: { rank_pattern: { '(?<!x)q_proj': 2 } } }],
@@ -131,11 +132,14 @@ test('an adapter goes on over the base it was trained over', () => {
 });
 
 test('a job that continues an adapter keeps its shape', () => {
-  const parent = { type: 'lora', rank: 4, alpha: 8, dropout: 0, targets: ['q_proj'] } as const;
-  const adapter = { ...parent, targets: [...parent.targets] };
-  expect(resolveSettings(undefined, auto, model, adapter).adapter).toEqual(parent);
-  expect(refusal(() => resolveSettings({ adapter: { type: 'lora', rank: 8 } }, auto, model, adapter)).param).toBe('tunefleet.adapter.rank');
-  expect(refusal(() => resolveSettings({ adapter: { type: 'full' } }, auto, model, adapter)).code).toBe('not_supported');
+  const parent = adapterOf({ rank: 4, alpha: 8, targets: ['q_proj'], rank_pattern: { 'layers.0.*': 2 } }, 'full', null) as ParentAdapter;
+  const after = (adapter: object) => resolveSettings({ adapter }, auto, model, parent).adapter;
+  expect(resolveSettings(undefined, auto, model, parent).adapter).toEqual(parent);
+  expect(after({ dropout: 0.1 })).toEqual({ ...parent, dropout: 0.1 });
+  expect(refusal(() => after({ type: 'lora', rank: 8 })).param).toBe('tunefleet.adapter.rank');
+  expect(refusal(() => after({ modules_to_save: ['lm_head'] })).param).toBe('tunefleet.adapter.modules_to_save');
+  expect(refusal(() => after({ rank_pattern: { 'layers.1.*': 2 } })).param).toBe('tunefleet.adapter.rank_pattern');
+  expect(refusal(() => after({ type: 'full' })).code).toBe('not_supported');
 });
 
 test('hyperparameters in both places must agree', () => {

@@ -22,7 +22,12 @@ const Expression = Type.String({ minLength: 1, maxLength: 1024 });
 const Names = Type.Array(Expression, { minItems: 1, maxItems: 256 });
 /** Values by regular expression. */
 const pattern = <T extends Type.TSchema>(value: T) =>
-  Type.Unsafe<Record<string, Type.Static<T>>>({ type: 'object', maxProperties: 64, propertyNames: { maxLength: 1024 }, additionalProperties: value });
+  Type.Unsafe<Record<string, Type.Static<T>>>({
+    type: 'object',
+    maxProperties: 64,
+    propertyNames: { maxLength: 1024 },
+    additionalProperties: value,
+  });
 
 /**
  * The `tunefleet` block of a job, as posted and as answered. Every key may be left out or null, so that an answer may be posted back.

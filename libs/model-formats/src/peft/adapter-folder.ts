@@ -111,11 +111,15 @@ async function openAdapterWeights(folder: string): Promise<TensorReader> {
 function savedName(name: string, matcher: LoraMatcher): string {
   const tensor = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : '';
   if (tensor.endsWith('.weight') && matcher.saves(tensor.slice(0, -'.weight'.length))) return tensor;
-  throw new ModelFormatError('unknown_tensor', `tensor \`${name}\` is neither a LoRA factor of a linear nor of a module in modules_to_save`);
+  throw new ModelFormatError(
+    'unknown_tensor',
+    `tensor \`${name}\` is neither a LoRA factor of a linear nor of a module in modules_to_save`,
+  );
 }
 
 async function readPair(module: string, matcher: LoraMatcher, reader: TensorReader): Promise<LoraPair> {
-  if (!matcher.adapts(module)) throw new ModelFormatError('unknown_tensor', `\`${module}\` is adapted, but target_modules does not name it`);
+  if (!matcher.adapts(module))
+    throw new ModelFormatError('unknown_tensor', `\`${module}\` is adapted, but target_modules does not name it`);
   const names = loraTensorNames(module);
   const [a, b] = [reader.info(names.a), reader.info(names.b)];
   const rank = matcher.rank(module);

@@ -76,5 +76,8 @@ const bytesOf = (values: Float32Array): Uint8Array => new Uint8Array(values.buff
 function checkShape(name: string, found: readonly number[], expected: readonly number[] | undefined): void {
   if (expected?.join() === found.join()) return;
   const wanted = expected ? `[${expected.join(', ')}]` : 'no tensor of that name';
-  throw new ModelFormatError('invalid_shape', `\`${name}\` is [${found.join(', ')}] in the adapter or its base; the merged model has ${wanted}`);
+  throw new ModelFormatError(
+    'invalid_shape',
+    `\`${name}\` is [${found.join(', ')}] in the adapter or its base; the merged model has ${wanted}`,
+  );
 }

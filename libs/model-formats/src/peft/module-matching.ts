@@ -38,7 +38,8 @@ export function loraMatcher(settings: LoraSettings): LoraMatcher {
   const excluded = whole.exclude_modules === null ? () => false : named('exclude_modules', whole.exclude_modules);
   const inLayers = layerFilter(whole);
   const saved = whole.modules_to_save ?? [];
-  for (const name of saved) if (!/^[\w.]+$/.test(name)) throw new LoraSettingError('modules_to_save', `'${name}' is not the end of a module's name`);
+  for (const name of saved)
+    if (!/^[\w.]+$/.test(name)) throw new LoraSettingError('modules_to_save', `'${name}' is not the end of a module's name`);
   const rankOf = byPattern('rank_pattern', whole.rank_pattern, whole.rank);
   const alphaOf = byPattern('alpha_pattern', whole.alpha_pattern, whole.alpha);
   return {
@@ -74,7 +75,10 @@ function layerFilter({ layers_to_transform: layers, layers_pattern, targets }: R
     return () => true;
   }
   if (typeof targets === 'string' && targets !== 'all-linear')
-    throw new LoraSettingError('layers_to_transform', 'cannot be used with a regular expression as targets; name the layers in the expression');
+    throw new LoraSettingError(
+      'layers_to_transform',
+      'cannot be used with a regular expression as targets; name the layers in the expression',
+    );
   const places =
     layers_pattern === null
       ? ['.*?\\.[^.]*\\.(\\d+)\\..*'] // the first number between dots
@@ -99,10 +103,13 @@ function byPattern(setting: keyof LoraSettings, pattern: Readonly<Record<string,
 }
 
 function compile(setting: keyof LoraSettings, expression: string): RE2JS {
-  if (expression.length > MAX_EXPRESSION) throw new LoraSettingError(setting, `an expression has ${expression.length} characters, ${MAX_EXPRESSION} are allowed`);
+  if (expression.length > MAX_EXPRESSION)
+    throw new LoraSettingError(setting, `an expression has ${expression.length} characters, ${MAX_EXPRESSION} are allowed`);
   try {
     return RE2JS.compile(expression);
   } catch (cause) {
-    throw new LoraSettingError(setting, `${JSON.stringify(expression)} is no regular expression of RE2: ${(cause as Error).message}`, { cause });
+    throw new LoraSettingError(setting, `${JSON.stringify(expression)} is no regular expression of RE2: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }

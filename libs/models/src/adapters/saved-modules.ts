@@ -7,7 +7,8 @@ const EMBEDDING = 'model.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
 
 /** Tensor of the base that a saved tensor begins as: a tied head has none of its own. */
-export const savedFrom = ({ tiedEmbeddings }: LlamaConfig, tensor: string): string => (tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor);
+export const savedFrom = ({ tiedEmbeddings }: LlamaConfig, tensor: string): string =>
+  tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor;
 
 /** Names and shapes of the tensors that settings save whole. On a tied base the head counts as a module of its own, as in PEFT. */
 export function savedTensors(config: LlamaConfig, settings: LoraSettings): Map<string, readonly number[]> {

@@ -25,16 +25,26 @@ const WEIGHTS = /\.(safetensors|safetensors\.index\.json)$/;
  * A model as a tar stream. `peft`: the adapter's folder with the tokenizer's files. `merged`: a Hugging Face folder that needs no adapter; under an
  * adapter its weights are computed while the stream is read, in float32. Errors: 404 `model_not_found`; 400 with param `format`.
  */
-export async function exportModel(store: Store, objects: ObjectStore, project: string, model: string, format: ExportFormat): Promise<Readable> {
+export async function exportModel(
+  store: Store,
+  objects: ObjectStore,
+  project: string,
+  model: string,
+  format: ExportFormat,
+): Promise<Readable> {
   const { base, version } = await find(store, project, model);
-  if (format === 'gguf' || format === 'onnx') throw refuse('not_supported', `Export as ${format} is known but not built yet; ask for peft or merged.`);
+  if (format === 'gguf' || format === 'onnx')
+    throw refuse('not_supported', `Export as ${format} is known but not built yet; ask for peft or merged.`);
   const folder = await folderOf(store, base, version);
   const modified = new Date((version ?? base).created_at * 1000);
   const stored = (file: StoredFile): TarFile => ({ path: file.path, bytes: file.bytes, read: () => read(objects, file) });
   const adapter = version?.manifest.adapter.type === 'lora' ? version.manifest.files : null;
   if (format === 'peft') {
     if (!adapter)
-      throw refuse('invalid_value', `'${model}' is ${version ? 'tuned in full' : 'a base'} and has no adapter; ask for format=merged, which is the model itself.`);
+      throw refuse(
+        'invalid_value',
+        `'${model}' is ${version ? 'tuned in full' : 'a base'} and has no adapter; ask for format=merged, which is the model itself.`,
+      );
     const tokenizer = folder.filter((file) => TOKENIZER.test(file.path) && !adapter.some(({ path }) => path === file.path));
     return tarOf(inOrder([...adapter, ...tokenizer].map(stored)), modified, async () => undefined);
   }
@@ -44,7 +54,8 @@ export async function exportModel(store: Store, objects: ObjectStore, project: s
   return merged(objects, folder, adapter, modified);
 }
 
-const isInt4 = ({ settings }: Record<string, unknown>): boolean => (settings as { base_precision?: string } | undefined)?.base_precision === 'int4';
+const isInt4 = ({ settings }: Record<string, unknown>): boolean =>
+  (settings as { base_precision?: string } | undefined)?.base_precision === 'int4';
 
 const inOrder = (files: TarFile[]): TarFile[] => files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 

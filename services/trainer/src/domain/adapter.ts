@@ -13,7 +13,13 @@ const LINEARS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj',
 const LAYERS = 256;
 const partOf = (linear: string): string => (LINEARS.indexOf(linear) < 4 ? 'self_attn' : 'mlp');
 const MODULES = Array.from({ length: LAYERS }, (_, layer) => LINEARS.map((name) => `model.layers.${layer}.${partOf(name)}.${name}`)).flat();
-const OTHER_MODULES = ['model.embed_tokens', 'model.layers.0.input_layernorm', 'model.layers.0.post_attention_layernorm', 'model.norm', 'lm_head'];
+const OTHER_MODULES = [
+  'model.embed_tokens',
+  'model.layers.0.input_layernorm',
+  'model.layers.0.post_attention_layernorm',
+  'model.norm',
+  'lm_head',
+];
 
 /** Settings of an adapter of type `lora`, each with what says that it is not set. */
 const KEYS = [
@@ -66,7 +72,10 @@ function check(settings: LoraSettings): void {
   try {
     const { adapts } = loraMatcher(settings);
     if (!MODULES.some(adapts))
-      throw invalid('.targets', `'tunefleet.adapter.targets' and the settings beside it leave no linear layer to adapt; a module is called e.g. '${MODULES[0]}'.`);
+      throw invalid(
+        '.targets',
+        `'tunefleet.adapter.targets' and the settings beside it leave no linear layer to adapt; a module is called e.g. '${MODULES[0]}'.`,
+      );
     for (const name of settings.modules_to_save ?? []) {
       const { saves } = loraMatcher({ ...settings, modules_to_save: [name] });
       if (![...MODULES, ...OTHER_MODULES].some(saves))
