@@ -18,7 +18,11 @@ async function logits(): Promise<Float32Array> {
   if (!batch) throw new Error('no row is trained on');
   const builder = new GraphBuilder();
   const outputs = network.build(builder, { ...weightParts(base.in(builder)), dropout: (_site, _probability, x) => x });
-  const graph = await compile({ outputs: { logits: outputs.logits }, threads: Number(threads), folder: mkdtempSync(join(folder, 'graph-')) });
+  const graph = await compile({
+    outputs: { logits: outputs.logits },
+    threads: Number(threads),
+    folder: mkdtempSync(join(folder, 'graph-')),
+  });
   const names = new Set(graph.inputs.map(({ name }) => name));
   const found = (await graph.run(Object.fromEntries(Object.entries(batch.feeds).filter(([name]) => names.has(name)))))['logits'];
   const copy = Float32Array.from(found?.data as Float32Array);
