@@ -12,7 +12,7 @@ const rows = ids.map((row, index) => ({ ids: Int32Array.from(row), weights: Floa
 
 /** Logits of the tokens from which the first rows' trained-on tokens are predicted, [tokens, vocabulary]. */
 async function logits(): Promise<Float32Array> {
-  const base = await openBaseWeights(model, folder);
+  const base = await openBaseWeights(model, { scratch: folder });
   const network = causalLlama(base.config);
   const batch = network.batch(rows.slice(0, LOGIT_ROWS));
   if (!batch) throw new Error('no row is trained on');
