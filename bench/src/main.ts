@@ -6,7 +6,7 @@ import { loraStep } from './lora-step/benchmark.js';
 import { profile } from './profile/benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
 
-const BENCHMARKS: readonly Benchmark[] = [smallStep, loraStep, fullStep, profile, equality];
+const BENCHMARKS: readonly Benchmark[] = [smallStep, loraStep, fullStep, equality, profile];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
 

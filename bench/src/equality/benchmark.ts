@@ -1,7 +1,9 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { modelPackage } from '../../../tools/model-packages.mjs';
+import { smolLm2Folder } from '../../../tools/smollm2-folder.mjs';
 import { type Benchmark, DataAbsentError } from '../benchmark.js';
 import { printRow } from '../compare.js';
 import { peerPython } from '../peer-environment.js';
@@ -27,12 +29,12 @@ interface Recorded extends Curve {
 /** 60 optimizer steps of LoRA on SmolLM2-135M-Instruct: the loss of each against PyTorch + PEFT, and logits against transformers in float64. */
 export const equality: Benchmark = {
   name: 'equality',
-  about:
-    '60 LoRA steps of --model FOLDER (SmolLM2-135M-Instruct as a Hugging Face folder) against PyTorch + PEFT, loss by loss; --record keeps them',
-  options: { model: { type: 'string' }, record: { type: 'boolean' } },
-  async run({ json, oursOnly, own: { model, record } }) {
-    if (typeof model !== 'string' || !existsSync(join(model, 'config.json')))
-      throw new DataAbsentError('--model names no Hugging Face folder; SmolLM2-135M-Instruct is meant');
+  about: '60 LoRA steps of SmolLM2-135M-Instruct against PyTorch + PEFT, loss by loss; --record keeps theirs, for --ours-only',
+  options: { record: { type: 'boolean' } },
+  async run({ json, oursOnly, own: { record } }) {
+    const { path, missing } = modelPackage('smolLm2');
+    if (path === undefined) throw new DataAbsentError(missing);
+    const model = await smolLm2Folder();
     const python = oursOnly ? null : peerPython();
     const folder = mkdtempSync(join(tmpdir(), 'tunefleet-bench-'));
     try {
@@ -64,6 +66,6 @@ export const equality: Benchmark = {
 function recorded(sha256: string): Recorded {
   const found = JSON.parse(readFileSync(RECORD, 'utf8')) as Recorded;
   if (found.rows_sha256 !== sha256)
-    throw new DataAbsentError('--model has another tokenizer or template than the recorded run; run with Python');
+    throw new DataAbsentError('the tokenizer or the template is not that of the recorded run; run with Python');
   return found;
 }

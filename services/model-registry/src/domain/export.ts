@@ -49,13 +49,10 @@ export async function exportModel(
     return tarOf(inOrder([...adapter, ...tokenizer].map(stored)), modified, async () => undefined);
   }
   if (!adapter) return tarOf(inOrder(folder.map(stored)), modified, async () => undefined);
-  if (version && isInt4(version.manifest.lineage))
+  if (version?.manifest.base_precision === 'int4')
     throw refuse('not_supported', `'${model}' was tuned over a 4-bit base; merging it is known but not built yet. Ask for format=peft.`);
   return merged(objects, folder, adapter, modified);
 }
-
-const isInt4 = ({ settings }: Record<string, unknown>): boolean =>
-  (settings as { base_precision?: string } | undefined)?.base_precision === 'int4';
 
 const inOrder = (files: TarFile[]): TarFile[] => files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 
