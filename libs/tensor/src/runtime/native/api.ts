@@ -88,7 +88,8 @@ type Native = ReturnType<LibraryHandle['func']>;
 const STACK = 16 << 20;
 
 const load = (): OrtApi => {
-  koffi.config({ sync_stack_size: STACK, async_stack_size: STACK });
+  // Only before the first library: with several copies of this module in a process (tests), another one has done it.
+  if (koffi.config().async_stack_size !== STACK) koffi.config({ sync_stack_size: STACK, async_stack_size: STACK });
   const library = koffi.load(mainLibrary());
   // OrtApiBase: GetApi, GetVersionString.
   const base: unknown = library.func('void *OrtGetApiBase()')();
