@@ -134,13 +134,19 @@ test.each<[string, unknown, string, string]>([
     'source.files[0].path',
   ],
   [
-    'an adapter',
+    'an adapter without its base',
     { name: 'x', source: { type: 'files', files: [{ file_id: 'file-x', path: 'adapter_config.json' }] } },
-    'not_supported',
-    'source.files[0].path',
+    'missing_required_parameter',
+    'base',
+  ],
+  [
+    'a base under a whole model',
+    { name: 'x', base: 'tunefleet-base', source: { type: 'files', files: [{ file_id: 'file-x', path: 'a.gguf' }] } },
+    'invalid_value',
+    'base',
   ],
   ['a repository without owner', { name: 'x', source: { type: 'hf', repo: 'model' } }, 'invalid_value', 'source.repo'],
-  ['an unknown field', { name: 'x', source: { type: 'hf', repo: 'a/b' }, base: 'y' }, 'unknown_parameter', 'base'],
+  ['an unknown field', { name: 'x', source: { type: 'hf', repo: 'a/b' }, extra: 'y' }, 'unknown_parameter', 'extra'],
 ])('%s is refused', async (_name, body, code, param) => {
   const { status, body: answer } = await raw('POST', '/base_models', body);
   expect([status, answer.error?.code, answer.error?.param]).toEqual([code === 'file_not_found' ? 404 : 400, code, param]);

@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGgufFile, isModelFile } from '@tunefleet/contracts';
 import { ModelFormatError } from '@tunefleet/model-formats';
-import { convertGguf } from '@tunefleet/model-import';
+import { convertGguf, mergeAdapter } from '@tunefleet/model-import';
 import { TextTokenizer, TokenizationError } from '@tunefleet/tokenization';
 import { describeFolder } from './domain/describe-folder.js';
 import { fileSha256 } from './domain/file-hash.js';
@@ -12,12 +12,13 @@ import type { ConvertedFile, ImportJob, ImportMessage } from './import-messages.
 
 const send = (message: ImportMessage): void => void process.send?.(message);
 
-async function convert({ input, output }: ImportJob): Promise<void> {
+async function convert({ input, base, output }: ImportJob): Promise<void> {
   let step = 0;
   const progress = (): void => send({ type: 'progress', done: ++step });
   const gguf = (await readdir(input)).find(isGgufFile);
-  if (gguf !== undefined) await convertGguf(join(input, gguf), output, progress);
-  const folder = gguf === undefined ? input : output;
+  if (base !== null) await mergeAdapter(base, input, output, progress);
+  else if (gguf !== undefined) await convertGguf(join(input, gguf), output, progress);
+  const folder = base === null && gguf === undefined ? input : output;
   const described = await describeFolder(folder);
   progress();
   await TextTokenizer.load(folder);

@@ -20,8 +20,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const fetchFrom = (endpoint: string | undefined, repo = 'owner/model', revision = 'main'): Promise<void> =>
-  openHub(endpoint).fetch(repo, revision, folder, new AbortController().signal);
+const fetchFrom = (endpoint: string | undefined, repo = 'owner/model', revision = 'main', adapter = false): Promise<void> =>
+  openHub(endpoint).fetch(repo, revision, { folder, adapter, signal: new AbortController().signal });
 const failure = { code: 'import_failed' };
 
 test('the model files of one commit are fetched, others are not', async () => {
@@ -40,6 +40,21 @@ test('a repository of one GGUF file gives that file, of several none', async () 
   await expect(fetchFrom(hub.url)).rejects.toMatchObject({
     ...failure,
     message: expect.stringContaining('several GGUF files (a.gguf, b.gguf)'),
+  });
+});
+
+test('of an adapter its own files are fetched; it is not taken for a model', async () => {
+  hub.files = Object.fromEntries(
+    ['adapter_config.json', 'adapter_model.safetensors', 'tokenizer.json', 'config.json'].map((name) => [name, Buffer.from('x')]),
+  );
+  await fetchFrom(hub.url, 'owner/model', 'main', true);
+  expect(readdirSync(folder).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'tokenizer.json']);
+  delete hub.files['config.json'];
+  await expect(fetchFrom(hub.url)).rejects.toMatchObject({ ...failure, message: expect.stringContaining('is a PEFT adapter') });
+  hub.files = { 'config.json': Buffer.from('{}') };
+  await expect(fetchFrom(hub.url, 'owner/model', 'main', true)).rejects.toMatchObject({
+    ...failure,
+    message: expect.stringContaining('has no adapter_config.json'),
   });
 });
 

@@ -72,6 +72,8 @@ async function call(method: string, path: string, body?: unknown, of = service) 
 
 const start = (name: string, source: BaseModelSource = { type: 'hf', repo: 'owner/model' }, of = service) =>
   call('POST', '/base_models', { name, source }, of);
+const startAdapter = (name: string, base: string) =>
+  call('POST', '/base_models', { name, base, source: { type: 'hf', repo: 'owner/model' } });
 const ended = (name: string, of = service): Promise<BaseModelObject> =>
   until(async () => {
     const { body } = await call('GET', `/base_models/${name}`, undefined, of);
@@ -96,6 +98,27 @@ test('a GGUF file of the hub is converted', async () => {
   await start('tiny');
   expect(await ended('tiny')).toMatchObject({ status: 'ready' });
   expect((await resolved('tiny')).files.map(({ path }) => path)).toContain('chat_template.jinja');
+});
+
+test('a PEFT folder is merged into its base and becomes one itself', async () => {
+  const fixtures = join(repository, 'libs', 'models', 'test', 'fixtures');
+  const read = (folder: string, names: string[]) =>
+    Object.fromEntries(names.map((name) => [name, readFileSync(join(fixtures, folder, name))]));
+  const tokenizer = readFileSync(join(repository, 'libs', 'tokenization', 'test', 'fixtures', 'tiny', 'tokenizer.json'));
+  hub.files = { ...read('tiny-llama', ['config.json', 'model.safetensors']), 'tokenizer.json': tokenizer };
+  await start('plain');
+  expect(await ended('plain')).toMatchObject({ status: 'ready' });
+  hub.files = read('tiny-llama-lora', ['adapter_config.json', 'adapter_model.safetensors']);
+  expect((await startAdapter('merged', 'nobody')).body.error).toMatchObject({ code: 'model_not_found', param: 'base' });
+  await startAdapter('merged', 'plain');
+  expect(await ended('merged')).toMatchObject({ status: 'ready', error: null });
+  const [plain, merged] = await Promise.all([resolved('plain'), resolved('merged')]);
+  expect([merged.parameters, merged.base, merged.adapter]).toEqual([plain.parameters, 'merged', null]);
+  expect(merged.weights_sha256).not.toBe(plain.weights_sha256);
+  await start('no-base');
+  expect((await ended('no-base')).error).toMatchObject({ code: 'import_failed', message: expect.stringContaining('is a PEFT adapter') });
+  await startAdapter('unfit', 'from-hub');
+  expect((await ended('unfit')).error).toMatchObject({ code: 'invalid_model', message: expect.stringContaining('(invalid_shape)') });
 });
 
 test('kill -9 at any moment of an import: it ends all the same, once, with nothing left over', async () => {

@@ -31,7 +31,12 @@ export const BaseModelSource = Type.Union([FilesSource, HubSource, BucketSource]
 export type BaseModelSource = Type.Static<typeof BaseModelSource>;
 
 /** `POST /v1/base_models`. */
-export const CreateBaseModelBody = strict({ name: BaseName, source: BaseModelSource });
+export const CreateBaseModelBody = strict({
+  name: BaseName,
+  source: BaseModelSource,
+  /** For a PEFT adapter: the base that it is merged into. */
+  base: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
+});
 export type CreateBaseModelBody = Type.Static<typeof CreateBaseModelBody>;
 
 export const BASE_MODEL_STATUSES = ['queued', 'running', 'ready', 'failed'] as const;

@@ -27,7 +27,7 @@ export function baseModelRoutes(app: App, { bus, store, imports, bucket }: BaseM
     { schema: { body: CreateBaseModelBody, response: { 200: BaseModelObject, 201: BaseModelObject } } },
     async (request, reply) => {
       const { body, identity } = request;
-      await checkSource(bus, identity.project, body.source, bucket);
+      await checkSource(bus, identity.project, body, bucket);
       let first = false;
       const record = await createOnce(
         bus,

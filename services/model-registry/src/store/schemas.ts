@@ -50,6 +50,8 @@ export const ImportRecord = Type.Object({
   name: Type.String(),
   request: Type.String(),
   source: BaseModelSource,
+  /** Name of the base that an adapter is merged into; null for a whole model. */
+  base: Nullable(Type.String()),
   /** The end of it was asked for and is not done yet. */
   deleting: Type.Boolean(),
   work: WorkState,

@@ -1,7 +1,7 @@
 import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BaseModelObject, type BaseModelSource, isGgufFile, isModelFile, LIMITS } from '@tunefleet/contracts';
+import { type BaseModelObject, type BaseModelSource, isAdapterFile, isGgufFile, isModelFile, LIMITS } from '@tunefleet/contracts';
 import type { Command } from 'commander';
 import type { Tunefleet } from '../../tunefleet.js';
 import { connect, type Define } from '../context.js';
@@ -20,11 +20,17 @@ function localFiles(given: string): string[] {
     if (isGgufFile(basename(given))) return [given];
     throw usage(`'${given}' is neither a folder nor a .gguf file`, 'give a Hugging Face folder, a GGUF file or hf:owner/name');
   }
-  const names = readdirSync(given).filter(isModelFile).sort();
+  const all = readdirSync(given).sort();
+  if (all.includes('adapter_config.json') && !all.includes('config.json')) return adapterFiles(given, all);
+  const names = all.filter(isModelFile);
   if (!names.includes('config.json'))
     throw usage(`the folder '${given}' has no config.json`, 'give a Hugging Face folder of a model in safetensors');
   return names.map((name) => join(given, name));
 }
+
+/** An adapter with its tokenizer, where it has one. */
+const adapterFiles = (folder: string, names: readonly string[]): string[] =>
+  names.filter((name) => isAdapterFile(name) || (isModelFile(name) && name !== 'generation_config.json')).map((name) => join(folder, name));
 
 function checkSizes(files: readonly string[]): void {
   for (const file of files) {
@@ -57,7 +63,7 @@ async function finished(fleet: Tunefleet, started: BaseModelObject, display: Dis
   return now;
 }
 
-async function importModel(given: string, { name, revision }: { name: string; revision?: string }) {
+async function importModel(given: string, { name, revision, base }: { name: string; revision?: string; base?: string }) {
   const fleet = connect();
   const display = new Display();
   const hub = /^hf:(.+)$/.exec(given)?.[1];
@@ -68,7 +74,7 @@ async function importModel(given: string, { name, revision }: { name: string; re
   try {
     const source: BaseModelSource =
       hub === undefined ? { type: 'files', files: uploaded } : { type: 'hf', repo: hub, ...(revision === undefined ? {} : { revision }) };
-    const object = await finished(fleet, await fleet.baseModels.create({ name, source }), display);
+    const object = await finished(fleet, await fleet.baseModels.create({ name, source, ...(base === undefined ? {} : { base }) }), display);
     return { object, text: baseModelText(object), ...(object.status === 'failed' ? { exit: EXIT.failed } : {}) };
   } finally {
     display.end();
@@ -83,6 +89,7 @@ export function importCommand(models: Command, define: Define): void {
       .command('import <source>')
       .description('make a base model of a Hugging Face folder, a GGUF file or hf:owner/name; waits until it is ready')
       .requiredOption('--name <name>', 'what it is to be called')
+      .option('--base <model>', 'for a PEFT adapter: the base that it is merged into')
       .option('--revision <revision>', 'branch, tag or commit of hf:owner/name (main)'),
     importModel,
   );

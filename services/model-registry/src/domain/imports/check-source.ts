@@ -1,14 +1,19 @@
-import { ApiError, type BaseModelSource, isGgufFile, isModelFile } from '@tunefleet/contracts';
+import { ApiError, type CreateBaseModelBody, isAdapterFile, isGgufFile, isModelFile } from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
 import { keyOf } from './fetch.js';
 
-/** Looks at what can be told of a source before it is read. Errors: `file_not_found`, `invalid_purpose`, `invalid_value`, `not_supported`. */
-export async function checkSource(bus: Bus, project: string, source: BaseModelSource, bucket: string | null): Promise<void> {
-  if (source.type === 'files') return checkFiles(bus, project, source.files);
+/** Looks at what can be told of a source before it is read. Errors: `file_not_found`, `invalid_purpose`, `invalid_value`, `missing_required_parameter`, `not_supported`. */
+export async function checkSource(bus: Bus, project: string, { source, base }: CreateBaseModelBody, bucket: string | null): Promise<void> {
+  if (source.type === 'files') return checkFiles(bus, project, source.files, base);
   if (source.type === 's3') checkUri(project, source.uri, bucket);
 }
 
-async function checkFiles(bus: Bus, project: string, files: readonly { file_id: string; path: string }[]): Promise<void> {
+async function checkFiles(
+  bus: Bus,
+  project: string,
+  files: readonly { file_id: string; path: string }[],
+  base: string | undefined,
+): Promise<void> {
   const paths = new Set<string>();
   for (const [index, { path }] of files.entries()) {
     const param = `source.files[${index}].path`;
@@ -17,14 +22,7 @@ async function checkFiles(bus: Bus, project: string, files: readonly { file_id: 
         param,
       });
     }
-    if (/^adapter_(config\.json|model\.safetensors)$/.test(path)) {
-      throw new ApiError(
-        'not_supported',
-        `'${path}' belongs to a PEFT adapter; whole models are imported. Merge the adapter into its base first.`,
-        { param },
-      );
-    }
-    if (!isModelFile(path) && !isGgufFile(path)) {
+    if (!isModelFile(path) && !isGgufFile(path) && !isAdapterFile(path)) {
       throw new ApiError(
         'invalid_value',
         `'${path}' is no file of a model: expected config.json, model.safetensors, tokenizer.json, ..., or one .gguf file.`,
@@ -37,7 +35,21 @@ async function checkFiles(bus: Bus, project: string, files: readonly { file_id: 
   if ([...paths].some(isGgufFile) && paths.size > 1) {
     throw new ApiError('invalid_value', 'A GGUF file is a whole model; give it alone.', { param: 'source.files' });
   }
+  checkBase(paths, base);
   for (const [index, { file_id: id }] of files.entries()) await checkFile(bus, project, id, `source.files[${index}].file_id`);
+}
+
+/** An adapter has a base, a whole model none. */
+function checkBase(paths: ReadonlySet<string>, base: string | undefined): void {
+  const adapter = [...paths].some(isAdapterFile);
+  if (adapter && base === undefined) {
+    throw new ApiError('missing_required_parameter', "A PEFT adapter is merged into its base: name that one as 'base'.", { param: 'base' });
+  }
+  if (!adapter && base !== undefined) {
+    throw new ApiError('invalid_value', "'base' goes with a PEFT adapter (adapter_config.json, adapter_model.safetensors).", {
+      param: 'base',
+    });
+  }
 }
 
 async function checkFile(bus: Bus, project: string, id: string, param: string): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ApiError } from '@tunefleet/contracts';
 import { chooseFiles, within } from './choose-files.js';
+import type { Wanted } from './fetch.js';
 import { publicLookup } from './public-address.js';
 
 export const HUB = 'https://huggingface.co';
@@ -19,7 +20,7 @@ const MAX_JSON_BYTES = 8 * 1024 * 1024;
 /** The Hugging Face hub, or what serves the same addresses in its place. */
 export interface Hub {
   /** Brings the model files of a repository into a folder, all of the one commit that the revision names now. Errors: `import_failed`. */
-  fetch(repo: string, revision: string, folder: string, signal: AbortSignal): Promise<void>;
+  fetch(repo: string, revision: string, wanted: Wanted): Promise<void>;
 }
 
 /**
@@ -41,13 +42,13 @@ export function openHub(endpoint: string = HUB): Hub {
   };
 
   return {
-    async fetch(repo, revision, folder, signal) {
+    async fetch(repo, revision, { folder, adapter, signal }) {
       const { sha, names } = await describe(
         await get(new URL(`${own}/api/models/${repo}/revision/${encodeURIComponent(revision)}`), signal),
         repo,
       );
       let bytes = 0;
-      for (const name of chooseFiles(names, repo)) {
+      for (const name of chooseFiles(names, repo, adapter)) {
         const response = await get(new URL(`${own}/${repo}/resolve/${sha}/${encodeURIComponent(name)}`), signal);
         const counted = async function* (): AsyncGenerator<Buffer> {
           for await (const chunk of response as AsyncIterable<Buffer>) {

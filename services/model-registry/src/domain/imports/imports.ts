@@ -5,6 +5,7 @@ import type { ObjectStore } from '@tunefleet/object-store';
 import type { Store } from '../../store/records.js';
 import type { BaseRecord, ImportRecord, ImportResult } from '../../store/schemas.js';
 import { DEFAULT_SETTINGS } from '../default-settings.js';
+import { find } from '../resolve.js';
 import type { Hub } from './hub.js';
 import { refuseTakenName } from './names.js';
 import { type ImportSpec, objectPrefix, workOnImport } from './work.js';
@@ -51,7 +52,10 @@ export async function openImports(parts: ImportParts): Promise<Imports> {
     slots: { [QUEUE]: SLOTS },
     leaseMs,
     reconcileMs: Math.min(1000, leaseMs / 4), // looks further apart than half a lease count as outages
-    onClaim: async ({ source, request }): Promise<ImportSpec> => ({ source, request }),
+    onClaim: async ({ project, source, request, base }): Promise<ImportSpec> => ({
+      ...{ source, request },
+      base: base === null ? null : (await find(store, project, base)).base.files,
+    }),
     onComplete: async (record, _attempt, result) => {
       if (record.deleting) throw new ApiError('invalid_state', 'The base model was deleted while it was imported.');
       await store.bases.create(baseOf(record, result as ImportResult));
@@ -89,16 +93,17 @@ export async function openImports(parts: ImportParts): Promise<Imports> {
   };
 
   return {
-    async create(project, request, { name, source }) {
+    async create(project, request, { name, source, base }) {
       const id = importId(project, name);
       const existing = (await store.imports.get(id))?.value;
       if (existing?.request === request) return existing;
       await refuseTakenName(store, project, name);
+      const under = base === undefined ? null : await requireBase(store, project, base);
       if (existing) {
         if (existing.work.state !== 'failed' && !existing.deleting) throw taken(name);
         await finishRemoval(existing);
       }
-      const record = { id, project, created_at: seconds(), schema: 1 as const, name, request, source, deleting: false };
+      const record = { id, project, created_at: seconds(), schema: 1 as const, name, request, source, base: under, deleting: false };
       const { value } = await owner.submit(record, { queue: QUEUE, kind: 'import' });
       if (value.request !== request) throw taken(name);
       return value;
@@ -120,6 +125,16 @@ export async function openImports(parts: ImportParts): Promise<Imports> {
       await owner.drain();
     },
   };
+}
+
+/** The base's own name. Errors: `model_not_found`, `not_supported` with param `base`. */
+async function requireBase(store: Store, project: string, name: string): Promise<string> {
+  const { base, version } = await find(store, project, name).catch((error: unknown) => {
+    if (error instanceof ApiError) throw new ApiError(error.code, error.message, { param: 'base' });
+    throw error;
+  });
+  if (version) throw new ApiError('not_supported', `'${name}' is a tuned model; an adapter is merged into a base.`, { param: 'base' });
+  return base.name;
 }
 
 const taken = (name: string): ApiError =>

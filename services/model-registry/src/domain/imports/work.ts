@@ -5,9 +5,12 @@ import { ApiError } from '@tunefleet/contracts';
 import type { Claim, Outcome, WorkContext } from '@tunefleet/jobs';
 import type { ImportRecord, ImportResult, StoredFile } from '../../store/schemas.js';
 import { convert } from './convert.js';
-import { type FetchParts, fetchSource } from './fetch.js';
+import { type FetchParts, fetchSource, fetchStored } from './fetch.js';
 
-export type ImportSpec = Pick<ImportRecord, 'request' | 'source'>;
+export type ImportSpec = Pick<ImportRecord, 'request' | 'source'> & {
+  /** Files of the base that an adapter is merged into; null for a whole model. */
+  base: StoredFile[] | null;
+};
 
 export const objectPrefix = ({ project, request }: Pick<ImportRecord, 'project' | 'request'>): string => `${project}/models/${request}/`;
 
@@ -17,15 +20,17 @@ export async function workOnImport(
   { project, ...claim }: Claim,
   context: WorkContext,
 ): Promise<Outcome> {
-  const { source, request } = claim.spec as ImportSpec;
+  const { source, request, base } = claim.spec as ImportSpec;
   const folder = await mkdtemp(join(parts.scratch, 'import-'));
   const drained = new AbortController();
   context.onWish((wish) => wish === 'drain' && drained.abort());
   const signal = AbortSignal.any([context.signal, drained.signal]);
   try {
     const [input, output] = [join(folder, 'source'), join(folder, 'model')];
-    await fetchSource(parts, project, source, input, signal);
-    const { described, files } = await convert({ input, output }, signal, (step) => context.step(step));
+    await fetchSource(parts, project, source, { folder: input, adapter: base !== null, signal });
+    const beneath = base === null ? null : join(folder, 'base');
+    if (base !== null && beneath !== null) await fetchStored(parts.objects, base, beneath, signal);
+    const { described, files } = await convert({ input, base: beneath, output }, signal, (step) => context.step(step));
     const stored: StoredFile[] = [];
     for (const { file, path, bytes, sha256 } of files) {
       const key = objectPrefix({ project, request }) + path;
