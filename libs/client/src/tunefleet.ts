@@ -1,4 +1,12 @@
-import type { AliasObject, FileValidation, FineTuningJob, GateRule, PutGateBody } from '@tunefleet/contracts';
+import type {
+  AliasObject,
+  BaseModelObject,
+  CreateBaseModelBody,
+  FileValidation,
+  FineTuningJob,
+  GateRule,
+  PutGateBody,
+} from '@tunefleet/contracts';
 import OpenAI from 'openai';
 
 export type TuningJob = FineTuningJob;
@@ -89,6 +97,14 @@ export class Tunefleet {
     /** Needs an admin key. Replaces the gate there was. */
     setGate: (name: string, gate: PutGateBody): Promise<Gate> =>
       this.openai.put<Gate>(`/model_aliases/${segment(name)}/gate`, { body: gate }),
+  };
+
+  readonly baseModels = {
+    list: (): Promise<Page<BaseModelObject>> => this.list<BaseModelObject>('/base_models'),
+    get: (name: string): Promise<BaseModelObject> => this.openai.get<BaseModelObject>(`/base_models/${segment(name)}`),
+    /** Starts an import; ask `get` until it is `ready` or `failed`. */
+    create: (body: CreateBaseModelBody): Promise<BaseModelObject> => this.openai.post<BaseModelObject>('/base_models', { body }),
+    delete: (name: string): Promise<{ id: string; deleted: boolean }> => this.openai.delete(`/base_models/${segment(name)}`),
   };
 
   readonly keys = {

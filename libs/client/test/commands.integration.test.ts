@@ -181,8 +181,30 @@ test('export: a folder, a tar file; neither is written over', async () => {
   expect(error).toMatchObject({ code: 'invalid_value', param: 'format' });
 });
 
+test('models import: a GGUF file becomes a base; its uploads are gone again; a faulty one is exit 1, a wrong one 2', async () => {
+  const tiny = join(repository, 'libs', 'model-import', 'test', 'fixtures', 'tiny.gguf');
+  expect(await json(['models', 'import', tiny, '--name', 'tiny'])).toMatchObject({
+    id: 'tiny',
+    object: 'base_model',
+    status: 'ready',
+    error: null,
+  });
+  expect(await text('models', 'bases')).toMatch(/tiny +ready +files/);
+  expect(await text('models')).toMatch(/tiny +base/);
+  expect(await text('files', 'list', '--purpose', 'user_data')).toBe('(none)\n');
+  const cut = join(fleet.folder, 'cut.gguf');
+  writeFileSync(cut, readFileSync(tiny).subarray(0, 20_000));
+  expect(await json(['models', 'import', cut, '--name', 'cut'], 1)).toMatchObject({ status: 'failed', error: { code: 'invalid_model' } });
+  expect(await tunefleet(env, 'models', 'import', fleet.folder, '--name', 'x')).toMatchObject({
+    exit: 2,
+    stderr: expect.stringContaining('has no config.json'),
+  });
+  expect(await tunefleet(env, 'models', 'import', tiny)).toMatchObject({ exit: 2, stderr: expect.stringContaining('--name') });
+  expect(await json(['models', 'delete', 'tiny'])).toMatchObject({ id: 'tiny', deleted: true });
+});
+
 test('what is not built says so by name; wrong use is 2', async () => {
-  const notBuilt = [['models', 'import', 'x', '--name', 'y'], ['estimate', '--model', 'm'], ['preview']];
+  const notBuilt = [['estimate', '--model', 'm'], ['preview']];
   const answers = await Promise.all(notBuilt.map((args) => json<{ error: Thing }>(args, 1)));
   expect(answers.map(({ error }) => error['code'])).toEqual(notBuilt.map(() => 'not_supported'));
   const [unknown, noFile, noScope, noKey, noFleet] = await Promise.all([

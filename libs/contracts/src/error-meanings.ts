@@ -55,6 +55,9 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   special_token: "A message holds a special token of the base's tokenizer, e.g. its end-of-turn mark.",
   too_many_tokens: 'An example is longer than `tunefleet.sequence.max_tokens` and `on_overflow` is `error`.',
   training_failed: 'Training broke off for a reason that another attempt would meet again; the message says which.',
+  invalid_model:
+    'The files of an import are no model that can be read: the message names the file, the tensor, the setting or the metadata at fault, and which rule it breaks.',
+  import_failed: 'The source of an import cannot be read: it is not there, refuses, is too large or not allowed. The message says which.',
   too_many_attempts: 'The work was started several times and lost its worker each time.',
 };
 

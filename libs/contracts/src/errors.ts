@@ -53,6 +53,8 @@ export const ERRORS = {
   too_many_tokens: { status: 400, type: 'invalid_request_error' },
   /* Failures of durable work. */
   training_failed: { status: 500, type: 'server_error' },
+  invalid_model: { status: 400, type: 'invalid_request_error' },
+  import_failed: { status: 400, type: 'invalid_request_error' },
   too_many_attempts: { status: 500, type: 'server_error' },
 } as const;
 

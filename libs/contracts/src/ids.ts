@@ -6,6 +6,7 @@ const LENGTH = 24; // 62^24 > 2^142
 /** Prefix of each kind of id, as OpenAI writes it where it has one. */
 export const ID_PREFIX = {
   file: 'file-',
+  baseModel: 'base_',
   job: 'ftjob-',
   event: 'ftevent-',
   checkpoint: 'ftckpt_',

@@ -1,3 +1,4 @@
+export * from './bodies/base-models.js';
 export * from './bodies/chat.js';
 export * from './bodies/completion-objects.js';
 export * from './bodies/evals.js';
@@ -19,4 +20,5 @@ export * from './messages/jobs.js';
 export * from './messages/registry.js';
 export * from './messages/rpc.js';
 export * from './messages/trainer.js';
+export * from './model-files.js';
 export type { OnceRequest } from './once.js';

@@ -18,6 +18,9 @@ export const LIMITS = {
   suffixLength: 64,
   /** Uploads running at the same time in one dataset process. */
   concurrentUploads: 16,
+  /** Files of an import, and their bytes together. */
+  importFiles: 64,
+  importBytes: 16 * 1024 ** 3,
   /** Jobs of a project that are not finished. */
   liveJobs: 1000,
   /** Faults listed with line and column by `GET /v1/files/{id}/validation`. */

@@ -1,1 +1,2 @@
 export { convertGguf } from './convert-gguf.js';
+export { mergeAdapter } from './merge-adapter.js';

@@ -11,4 +11,5 @@ export { type Phase, type RunOptions, runService } from './run.js';
 export { checkSchema, type Fault as SchemaFault } from './schema/check.js';
 export { closeSchema } from './schema/close.js';
 export { faultError } from './schema/faults.js';
+export { openScratch } from './scratch.js';
 export { type SignedStore, signedObjects } from './signed-objects.js';

@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { connect } from '@tunefleet/messaging';
 import { objectStoreFromConfig } from '@tunefleet/object-store';
-import { createLogger, readConfig, runService } from '@tunefleet/service';
+import { createLogger, openScratch, readConfig, runService } from '@tunefleet/service';
 import { buildApp } from './app.js';
 import { Config } from './config.js';
-import { openScratch } from './domain/scratch.js';
 import { sweep } from './domain/sweep.js';
 import { openTasks, startTasks } from './domain/work.js';
 import { openStore } from './store/records.js';
@@ -18,7 +17,7 @@ let url = `http://${config.HOST}:${config.PORT}`;
 const objects = await objectStoreFromConfig(config, config.TUNEFLEET_IDENTITY_KEY, () => url);
 const store = await openStore(bus);
 const work = await openTasks({ bus, store, logger }, config.TUNEFLEET_LEASE_MS);
-const scratch = await openScratch();
+const scratch = await openScratch('dataset');
 const parts = { bus, objects, store, logger, work, scratch };
 const app = await buildApp(config, parts);
 

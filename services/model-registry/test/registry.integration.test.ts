@@ -14,6 +14,8 @@ import { NATS_MISSING, type NatsTestServer, natsServerPath, startNatsServer } fr
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { buildApp } from '../src/app.js';
 import { registerBundled } from '../src/domain/bundled.js';
+import { openHub } from '../src/domain/imports/hub.js';
+import { type Imports, openImports } from '../src/domain/imports/imports.js';
 import { openStore, type Store } from '../src/store/records.js';
 
 const BASE = join(import.meta.dirname, '../../../libs/models/test/fixtures/tiny-llama');
@@ -26,6 +28,7 @@ let bus: Bus;
 let evaluator: Bus;
 let objects: ObjectStore;
 let store: Store;
+let imports: Imports;
 let app: App;
 let folder: string;
 let url: string;
@@ -46,12 +49,21 @@ beforeAll(async () => {
   objects = await openObjectStore({ folder: join(folder, 'objects'), url: () => url, signingKey: key });
   store = await openStore(bus);
   await registerBundled(join(folder, 'bases'), objects, store.bases, logger);
+  imports = await openImports({ bus, objects, store, hub: openHub(), scratch: folder, leaseMs: 15_000 });
   app = await buildApp({
-    config: { PORT: 0, HOST: '127.0.0.1', LOG_LEVEL: 'silent', NATS_URL: nats.url, TUNEFLEET_IDENTITY_KEY: key },
+    config: {
+      TUNEFLEET_LEASE_MS: 15_000,
+      PORT: 0,
+      HOST: '127.0.0.1',
+      LOG_LEVEL: 'silent',
+      NATS_URL: nats.url,
+      TUNEFLEET_IDENTITY_KEY: key,
+    },
     logger,
     bus,
     objects,
     store,
+    imports,
   });
   url = await app.listen({ port: 0, host: '127.0.0.1' });
 });
@@ -59,6 +71,7 @@ beforeAll(async () => {
 afterAll(async () => {
   if (!app) return;
   await app.close();
+  await imports.drain();
   await Promise.all([bus.drain(), evaluator.drain()]);
   await nats.close();
   rmSync(folder, { recursive: true, force: true });

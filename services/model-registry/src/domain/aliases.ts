@@ -72,7 +72,10 @@ export async function putAlias(store: Store, project: string, name: string, mode
 
 /** An alias named as a model would hide it from everybody who means the model. */
 async function refuseShadowing(store: Store, project: string, name: string): Promise<void> {
-  if (![...store.bases.all()].some((base) => base.name === name && (base.project === project || base.project.startsWith('_')))) return;
+  const taken = [...store.bases.all(), ...store.imports.all()].some(
+    (base) => base.name === name && (base.project === project || base.project.startsWith('_')),
+  );
+  if (!taken) return;
   throw new ApiError('invalid_value', `'${name}' is the name of a base model; choose another name for the alias.`, { param: 'name' });
 }
 

@@ -1,33 +1,16 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isModelFile } from '@tunefleet/contracts';
 import type { ObjectStore } from '@tunefleet/object-store';
 import type { Logger } from '@tunefleet/service';
 import type { BaseRecords } from '../store/records.js';
 import type { BaseRecord, StoredFile } from '../store/schemas.js';
+import { DEFAULT_SETTINGS } from './default-settings.js';
 import { describeFolder } from './describe-folder.js';
+import { fileSha256 } from './file-hash.js';
 
 export const BUNDLED = '_bundled';
-
-/** What of a folder belongs to the model; recipes, curves and attributions beside it do not. */
-const MODEL_FILES = new Set([
-  'config.json',
-  'generation_config.json',
-  'model.safetensors',
-  'model.safetensors.index.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'chat_template.jinja',
-]);
-const isModelFile = (name: string): boolean => MODEL_FILES.has(name) || /^model-\d+-of-\d+\.safetensors$/.test(name);
-
-async function sha256(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
-}
 
 /** Put every Hugging Face folder below `folder` into the object store and the records. Safe to run in two replicas at once: objects are keyed by content. */
 export async function registerBundled(folder: string, store: ObjectStore, bases: BaseRecords, logger: Logger): Promise<void> {
@@ -39,7 +22,7 @@ export async function registerBundled(folder: string, store: ObjectStore, bases:
     const described = await describeFolder(path);
     const files: StoredFile[] = [];
     for (const name of names) {
-      const digest = await sha256(join(path, name));
+      const digest = await fileSha256(join(path, name));
       const key = `${BUNDLED}/models/${entry.name}/${digest}/${name}`;
       const bytes = (await stat(join(path, name))).size;
       if ((await store.head(key))?.bytes !== bytes) await store.put(key, createReadStream(join(path, name)));
@@ -71,7 +54,6 @@ const same = (a: BaseRecord, b: BaseRecord): boolean => JSON.stringify({ ...a, c
 
 /** `tunefleet.json` beside the weights: learning rates at which the multiplier is 1, and how the base is tuned by default. */
 async function readSettings(folder: string): Promise<Pick<BaseRecord, 'rates' | 'default_adapter'>> {
-  const fallback = { rates: { full: 2e-5, lora: 2e-4 }, default_adapter: 'lora' as const };
   const text = await readFile(join(folder, 'tunefleet.json'), 'utf8').catch(() => null);
-  return text === null ? fallback : { ...fallback, ...(JSON.parse(text) as Partial<typeof fallback>) };
+  return text === null ? DEFAULT_SETTINGS : { ...DEFAULT_SETTINGS, ...(JSON.parse(text) as Partial<typeof DEFAULT_SETTINGS>) };
 }

@@ -1,6 +1,6 @@
-import type { AliasObject, ModelObject } from '@tunefleet/contracts';
+import type { AliasObject, BaseModelObject, BaseModelStatus, ModelObject } from '@tunefleet/contracts';
 import type { Store } from '../store/records.js';
-import type { AliasRecord, BaseRecord, VersionRecord } from '../store/schemas.js';
+import type { AliasRecord, BaseRecord, ImportRecord, VersionRecord } from '../store/schemas.js';
 
 const aliasesOf = (store: Store, project: string, model: string): string[] =>
   [...store.aliases.all()]
@@ -36,6 +36,26 @@ export const versionView = (store: Store, version: VersionRecord): ModelObject =
     manifest_sha256: version.manifest_sha256,
     lineage: version.manifest.lineage,
   },
+});
+
+const STATUS: Partial<Record<ImportRecord['work']['state'], BaseModelStatus>> = {
+  running: 'running',
+  succeeded: 'ready',
+  failed: 'failed',
+};
+
+export const importView = ({ name, created_at, source, work }: ImportRecord): BaseModelObject => ({
+  id: name,
+  object: 'base_model',
+  created_at,
+  status: STATUS[work.state] ?? 'queued',
+  source,
+  error: work.error,
+});
+
+/** One that came with the fleet. */
+export const bundledView = ({ name, created_at }: Pick<BaseRecord, 'name' | 'created_at'>): BaseModelObject => ({
+  ...{ id: name, object: 'base_model', created_at, status: 'ready', source: { type: 'bundled' }, error: null },
 });
 
 export const aliasView = (alias: AliasRecord): AliasObject => ({

@@ -48,7 +48,7 @@ export function modelRoutes(app: App, store: Store): void {
           'invalid_value',
           version
             ? `'${params.model}' is an alias of '${version.id}'; delete it with DELETE /v1/model_aliases/${params.model}.`
-            : `'${base.name}' is a base model; only tuned models can be deleted.`,
+            : `'${base.name}' is a base model; DELETE /v1/base_models/${base.name} deletes one of this project's own.`,
           { param: 'model' },
         );
       }

@@ -1,26 +1,31 @@
+import { summarize, type WorkEntry } from '@tunefleet/jobs';
 import type { Bus } from '@tunefleet/messaging';
 import { openRecords, type Records } from '@tunefleet/records';
-import { AliasRecord, BaseRecord, VersionRecord } from './schemas.js';
+import { AliasRecord, BaseRecord, ImportRecord, VersionRecord } from './schemas.js';
 
 const BUCKET = 'model-registry';
 
 type BaseView = Pick<BaseRecord, 'id' | 'project' | 'created_at'> & { name: string };
 type VersionView = Pick<VersionRecord, 'id' | 'project' | 'created_at' | 'kind' | 'base' | 'parent'>;
+export type ImportEntry = WorkEntry & Pick<ImportRecord, 'created_at' | 'name' | 'request' | 'deleting'>;
 type AliasView = Pick<AliasRecord, 'id' | 'project' | 'created_at' | 'name' | 'model'>;
 
 export type BaseRecords = Records<BaseRecord, BaseView>;
 export type VersionRecords = Records<VersionRecord, VersionView>;
 export type AliasRecords = Records<AliasRecord, AliasView>;
 
+export type ImportRecords = Records<ImportRecord, ImportEntry>;
+
 /** The registry's private records. */
 export interface Store {
   bases: BaseRecords;
   versions: VersionRecords;
   aliases: AliasRecords;
+  imports: ImportRecords;
 }
 
 export async function openStore(bus: Bus): Promise<Store> {
-  const [bases, versions, aliases] = await Promise.all([
+  const [bases, versions, aliases, imports] = await Promise.all([
     openRecords<BaseRecord, BaseView>(bus, {
       bucket: BUCKET,
       prefix: 'base',
@@ -39,6 +44,15 @@ export async function openStore(bus: Bus): Promise<Store> {
       schema: AliasRecord,
       project: ({ id, project, created_at, name, model }) => ({ id, project, created_at, name, model }),
     }),
+    openRecords<ImportRecord, ImportEntry>(bus, {
+      bucket: BUCKET,
+      prefix: 'import',
+      schema: ImportRecord,
+      project: ({ id, project, created_at, name, request, deleting, work }) => ({
+        ...{ id, project, created_at, name, request, deleting },
+        work: summarize(work),
+      }),
+    }),
   ]);
-  return { bases, versions, aliases };
+  return { bases, versions, aliases, imports };
 }

@@ -1,4 +1,5 @@
-import { ArtifactManifest, GateRule, Nullable } from '@tunefleet/contracts';
+import { ArtifactManifest, BaseModelSource, GateRule, Nullable } from '@tunefleet/contracts';
+import { WorkState } from '@tunefleet/jobs';
 import { Type } from 'typebox';
 
 const Head = { id: Type.String(), project: Type.String(), created_at: Type.Integer(), schema: Type.Literal(1) };
@@ -39,3 +40,29 @@ export const AliasRecord = Type.Object({
   gate: Nullable(Type.Object({ rules: Type.Array(GateRule), updated_at: Type.Integer() })),
 });
 export type AliasRecord = Type.Static<typeof AliasRecord>;
+
+/**
+ * The import of a base, under an id that is derived from project and name: a name is taken once. The base's own record appears when it is ready.
+ * `request` tells the request that made it from a later one for the same name, and its objects lie below `<project>/models/<request>/`.
+ */
+export const ImportRecord = Type.Object({
+  ...Head,
+  name: Type.String(),
+  request: Type.String(),
+  source: BaseModelSource,
+  /** Name of the base that an adapter is merged into; null for a whole model. */
+  base: Nullable(Type.String()),
+  /** The end of it was asked for and is not done yet. */
+  deleting: Type.Boolean(),
+  work: WorkState,
+});
+export type ImportRecord = Type.Static<typeof ImportRecord>;
+
+/** What a finished attempt tells: the base but for its name and date. */
+export const ImportResult = Type.Object({
+  files: Type.Array(StoredFile),
+  weights_sha256: Type.String(),
+  parameters: Type.Integer(),
+  context: Type.Integer(),
+});
+export type ImportResult = Type.Static<typeof ImportResult>;

@@ -2,7 +2,7 @@ import type { ModelObject } from '@tunefleet/contracts';
 import type { Command } from 'commander';
 import { connect, type Define } from '../context.js';
 import { fields, table, time } from '../text.js';
-import { notBuilt } from './not-built.js';
+import { importCommand } from './import-model.js';
 
 function modelText({ id, created, owned_by, tunefleet }: ModelObject): string {
   const { aliases, ...more } = tunefleet;
@@ -24,16 +24,18 @@ export function modelCommands(program: Command, define: Define): void {
     return { object, text: modelText(object) };
   });
 
-  define(models.command('delete <model>').description('delete a tuned model'), async (model: string) => {
-    const object = await connect().openai.models.delete(model);
+  define(models.command('delete <model>').description('delete a tuned model, or a base that was imported'), async (model: string) => {
+    const fleet = connect();
+    const { tunefleet } = (await fleet.openai.models.retrieve(model)) as ModelObject;
+    const object = await (tunefleet.kind === 'base' ? fleet.baseModels.delete(model) : fleet.openai.models.delete(model));
     return { object, text: `deleted ${model}` };
   });
 
-  notBuilt(
-    models,
-    define,
-    'import',
-    'registering a base of your own',
-    'put its Hugging Face folder into TUNEFLEET_BASE_MODELS and start again',
-  );
+  importCommand(models, define);
+
+  define(models.command('bases').description('base models, also while they are imported'), async () => {
+    const object = await connect().baseModels.list();
+    const rows = object.data.map((base) => [base.id, base.status, base.source.type, time(base.created_at), base.error?.message ?? null]);
+    return { object, text: table(['ID', 'STATUS', 'SOURCE', 'CREATED', 'ERROR'], rows) };
+  });
 }

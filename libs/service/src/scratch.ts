@@ -11,15 +11,15 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-/** This process's folder under TMPDIR. What processes left that are dead is removed. */
-export async function openScratch(): Promise<string> {
-  const parent = join(tmpdir(), 'tunefleet-dataset');
+/** This process's own empty folder below TMPDIR. What processes of the service left that are dead is removed. */
+export async function openScratch(service: string): Promise<string> {
+  const parent = join(tmpdir(), `tunefleet-${service}`);
   await mkdir(parent, { recursive: true });
   for (const name of await readdir(parent)) {
     if (!isAlive(Number(name))) await rm(join(parent, name), { recursive: true, force: true });
   }
   const scratch = join(parent, String(process.pid));
   await rm(scratch, { recursive: true, force: true });
-  await mkdir(join(scratch, 'tokenizers'), { recursive: true });
+  await mkdir(scratch);
   return scratch;
 }
