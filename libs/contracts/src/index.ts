@@ -1,4 +1,5 @@
 export * from './bodies/chat.js';
+export * from './bodies/classifications.js';
 export * from './bodies/completion-objects.js';
 export * from './bodies/evals.js';
 export * from './bodies/files.js';

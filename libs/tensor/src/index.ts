@@ -20,5 +20,4 @@ export { type ProfiledNode, readProfile } from './runtime/profile.js';
 export { releaseTensors } from './runtime/release-tensors.js';
 export { hasNativeInterface } from './runtime/session.js';
 export type { EngineInterface, SessionSettings } from './runtime/settings.js';
-export type { SessionSettings } from './runtime/session.js';
 export * as webassembly from './webassembly/assembler.js';

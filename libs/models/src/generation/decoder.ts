@@ -33,10 +33,7 @@ export class Decoder {
     { threads, adapted, saved = new Map() }: { threads: number; adapted: boolean; saved?: SavedShapes },
   ): Promise<Decoder> {
     const outputs = stepGraph(base, adapted, saved);
-    return new Decoder(
-      base.config,
-      await compile({ outputs, threads, spinning: threads > 1, prepacking: base.precision === 'int4' }),
-    );
+    return new Decoder(base.config, await compile({ outputs, threads, spinning: threads > 1, prepacking: base.precision === 'int4' }));
   }
 
   /** Logits after the last of `ids` [vocabulary]; the cache grows by them. */

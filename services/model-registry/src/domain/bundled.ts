@@ -45,7 +45,7 @@ export async function registerBundled(folder: string, store: ObjectStore, bases:
       if ((await store.head(key))?.bytes !== bytes) await store.put(key, createReadStream(join(path, name)));
       files.push({ path: name, key, bytes, sha256: digest });
     }
-    const settings = await readSettings(path);
+    const settings = await readSettings(path, described.head);
     const record: BaseRecord = {
       id: `${BUNDLED}/${entry.name}`,
       project: BUNDLED,
@@ -70,8 +70,10 @@ async function putBase(bases: BaseRecords, record: BaseRecord): Promise<void> {
 const same = (a: BaseRecord, b: BaseRecord): boolean => JSON.stringify({ ...a, created_at: 0 }) === JSON.stringify({ ...b, created_at: 0 });
 
 /** `tunefleet.json` beside the weights: learning rates at which the multiplier is 1, and how the base is tuned by default. */
-async function readSettings(folder: string): Promise<Pick<BaseRecord, 'rates' | 'default_adapter'>> {
-  const fallback = { rates: { full: 2e-5, lora: 2e-4 }, default_adapter: 'lora' as const };
+async function readSettings(folder: string, head: BaseRecord['head']): Promise<Pick<BaseRecord, 'rates' | 'default_adapter'>> {
+  // Encoders are small: all of one is tuned.
+  const default_adapter = head === 'language_model' ? ('lora' as const) : ('full' as const);
+  const fallback = { rates: { full: 2e-5, lora: 2e-4 }, default_adapter };
   const text = await readFile(join(folder, 'tunefleet.json'), 'utf8').catch(() => null);
   return text === null ? fallback : { ...fallback, ...(JSON.parse(text) as Partial<typeof fallback>) };
 }

@@ -1,4 +1,4 @@
-import { ArtifactManifest, GateRule, Nullable } from '@tunefleet/contracts';
+import { ArtifactManifest, GateRule, ModelHead, Nullable } from '@tunefleet/contracts';
 import { Type } from 'typebox';
 
 const Head = { id: Type.String(), project: Type.String(), created_at: Type.Integer(), schema: Type.Literal(1) };
@@ -14,6 +14,8 @@ export const BaseRecord = Type.Object({
   weights_sha256: Type.String(),
   parameters: Type.Integer(),
   context: Type.Integer(),
+  /** Left out in records from before there were others: a language model. */
+  head: Type.Optional(ModelHead),
   rates: Type.Object({ full: Type.Number(), lora: Type.Number() }),
   default_adapter: Type.Union([Type.Literal('full'), Type.Literal('lora')]),
 });
