@@ -1,5 +1,6 @@
 export * from './bodies/base-models.js';
 export * from './bodies/chat.js';
+export * from './bodies/classifications.js';
 export * from './bodies/completion-objects.js';
 export * from './bodies/evals.js';
 export * from './bodies/files.js';

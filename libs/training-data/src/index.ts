@@ -1,4 +1,5 @@
 export type { ChatMessage, ChatRow, Role } from './kinds/chat.js';
+export type { ClassificationRow } from './kinds/classification.js';
 export type { CompletionRow } from './kinds/completion.js';
 export type { KindName } from './kinds/kind.js';
 export type { ToolCall, ToolDefinition } from './kinds/tools.js';

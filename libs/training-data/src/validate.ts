@@ -1,5 +1,6 @@
 import { locateInJson } from '@tunefleet/strict-json';
 import type { ChatRow } from './kinds/chat.js';
+import type { ClassificationRow } from './kinds/classification.js';
 import type { CompletionRow } from './kinds/completion.js';
 import { type KindName, kindOf } from './kinds/kind.js';
 import { columnAt } from './rows/encoding.js';
@@ -12,7 +13,7 @@ export type TrainingRow = {
   line: number;
   /** The line itself, to locate a fault that is found later. */
   text: string;
-} & ({ kind: 'chat'; row: ChatRow } | { kind: 'completion'; row: CompletionRow });
+} & ({ kind: 'chat'; row: ChatRow } | { kind: 'completion'; row: CompletionRow } | { kind: 'classification'; row: ClassificationRow });
 
 export interface ValidationReport {
   /** Lines that are not blank. */
@@ -64,10 +65,11 @@ export async function validate(source: AsyncIterable<Uint8Array>, options: Valid
 /** The rows of a file in their order: each typed by its kind, or its first fault. All rows are of the kind of the first good one. */
 export async function* trainingRows(source: AsyncIterable<Uint8Array>): AsyncGenerator<TrainingRow | { line: number; fault: Fault }> {
   let first: KindName | undefined;
+  const labels = new Set<string>();
   for await (const raw of readRows(source)) {
     const checked = checkRow(raw, first);
     if (!('fault' in checked)) first ??= checked.kind;
-    yield checked;
+    yield 'fault' in checked ? checked : withinLabels(checked, labels);
   }
 }
 
@@ -87,10 +89,21 @@ export function located(line: number, text: string, { code, path, message }: Row
   return { line, column: columnAt(text, offset), code, message };
 }
 
+/** The row, or the fault of being the first of a class too many. */
+function withinLabels(item: TrainingRow, labels: Set<string>): TrainingRow | { line: number; fault: Fault } {
+  if (item.kind !== 'classification' || labels.has(item.row.label)) return item;
+  if (labels.size < ROW_LIMITS.maxLabels) {
+    labels.add(item.row.label);
+    return item;
+  }
+  const message = `the file has more than ${ROW_LIMITS.maxLabels} different labels`;
+  return { line: item.line, fault: located(item.line, item.text, { code: 'too_many_labels', path: ['label'], message }) };
+}
+
 const NO_KIND: RowFault = {
   code: 'missing_messages',
   path: [],
-  message: 'expected `messages` (a chat row), or `prompt` and `completion` (a completion row)',
+  message: 'expected `messages` (a chat row), `prompt` and `completion` (a completion row), or `text` and `label` (a classification row)',
 };
 
 function otherKind(kind: KindName, expected: KindName | undefined): RowFault | null {

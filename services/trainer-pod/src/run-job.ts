@@ -75,6 +75,7 @@ async function placeInputs({ cache, threads }: PodParts, spec: TrainingClaim, fo
   const settings: ProcessSpec = {
     adapter: spec.adapter,
     base_precision: spec.base_precision,
+    ...(spec.freeze ? { freeze: spec.freeze } : {}),
     optimizer: { ...optimizer, betas: [optimizer.betas[0]!, optimizer.betas[1]!] },
     epochs: spec.epochs,
     batch_size: spec.batch_size,
@@ -86,6 +87,7 @@ async function placeInputs({ cache, threads }: PodParts, spec: TrainingClaim, fo
     threads,
     continues: spec.adapter_files !== null,
     validates: spec.validation_files !== null,
+    classifies: spec.task === 'classification',
   };
   await writeFile(join(folder, 'spec.json'), JSON.stringify(settings));
 }

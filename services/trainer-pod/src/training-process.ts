@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, openWeights, weightsSha256Of } from '@tunefleet/model-formats';
 import { engineIdentity, latestSnapshot, sameEngine, TrainingError, type TrainingSpec, train } from '@tunefleet/training-core';
-import { PreparedData } from '@tunefleet/training-data';
+import { type ExampleSource, PreparedData } from '@tunefleet/training-data';
 import { EXIT } from './exit-codes.js';
 import type { FromTraining, ProcessSpec, ToTraining } from './supervision/protocol.js';
 
@@ -14,6 +14,18 @@ let sent: Promise<void> = Promise.resolve();
 function tell(message: FromTraining): void {
   const delivered = new Promise<void>((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
   sent = sent.then(() => delivered);
+}
+
+/** Rows whose classes were numbered by their own file, under the numbers of `labels`. */
+function relabelled(rows: PreparedData, labels: readonly string[]): ExampleSource {
+  const numbers = (rows.manifest.labels ?? []).map((label) => labels.indexOf(label));
+  return {
+    count: rows.count,
+    get(row) {
+      const example = rows.get(row);
+      return { ...example, label: numbers[example.label!]! };
+    },
+  };
 }
 
 let yielding = false;
@@ -39,15 +51,18 @@ async function weightsOf(model: string): Promise<string> {
 }
 
 async function run(): Promise<number> {
-  const { continues, validates, ...settings } = JSON.parse(await readFile('spec.json', 'utf8')) as ProcessSpec;
+  const { continues, validates, classifies, ...settings } = JSON.parse(await readFile('spec.json', 'utf8')) as ProcessSpec;
+  const training = await PreparedData.open(join(folder, 'data/train'));
+  const labels = training.manifest.labels ?? [];
+  const valid = validates ? await PreparedData.open(join(folder, 'data/valid')) : null;
+  const validation = valid && (classifies ? relabelled(valid, labels) : valid);
   const spec: TrainingSpec = {
     ...settings,
     folder,
     base: join(folder, 'base'),
     ...(continues ? { continueFrom: join(folder, 'adapter') } : {}),
+    ...(classifies ? { task: { type: 'classification', labels } } : {}),
   };
-  const training = await PreparedData.open(join(folder, 'data/train'));
-  const validation = validates ? await PreparedData.open(join(folder, 'data/valid')) : null;
   const resume = await latestSnapshot(join(folder, 'snapshots'));
   const engine = engineIdentity(spec.threads);
   tell({ type: 'started', resumed: resume?.manifest.step ?? null, engine, exact: !resume || sameEngine(resume.manifest.engine, engine) });

@@ -12,7 +12,13 @@ import {
 import { resolveSettings } from '../src/domain/settings.js';
 import { refuseUnsupported } from '../src/domain/unsupported.js';
 
-const model = { context: 256, rates: { full: 2e-5, lora: 2e-4 }, default_adapter: 'lora', base_precision: 'float32' } as const;
+const model = {
+  context: 256,
+  head: 'language_model',
+  rates: { full: 2e-5, lora: 2e-4 },
+  default_adapter: 'lora',
+  base_precision: 'float32',
+} as const;
 const auto: Requested = { batch_size: 'auto', learning_rate_multiplier: 'auto', n_epochs: 'auto' };
 const body = (more: Partial<JobCreateBody>): JobCreateBody => ({ model: 'm', training_file: 'f', ...more });
 const refusal = (run: () => unknown): Pick<ApiError, 'code' | 'param'> => {

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Nullable } from '../messages/common.js';
+import { ModelHead } from '../messages/registry.js';
 
 const ModelName = Type.String({ minLength: 1, maxLength: 512 });
 
@@ -10,6 +11,7 @@ export const ModelTunefleet = Type.Union([
     weights_sha256: Type.String(),
     parameters: Type.Integer(),
     context: Type.Integer(),
+    head: ModelHead,
   }),
   Type.Object({
     kind: Type.Union([Type.Literal('version'), Type.Literal('checkpoint')]),
@@ -18,6 +20,7 @@ export const ModelTunefleet = Type.Union([
     aliases: Type.Array(Type.String()),
     weights_sha256: Type.String(),
     manifest_sha256: Type.String(),
+    head: ModelHead,
     lineage: Type.Record(Type.String(), Type.Unknown()),
   }),
 ]);

@@ -10,11 +10,15 @@ export const FileSummary = Type.Object({
   sha256: Type.String(),
   /** Rows found by validation; null before, or for purposes that have no rows. */
   rows: Nullable(Type.Integer()),
-  /** `chat` or `completion` where the rows say so. */
+  /** `chat`, `completion` or `classification` where the rows say so. */
   kind: Nullable(Type.String()),
   fault: Nullable(Fault),
 });
 export type FileSummary = Type.Static<typeof FileSummary>;
+
+/** Tasks that can be trained: each has its own format of rows. */
+export const TrainedTask = Type.Union([Type.Literal('chat'), Type.Literal('completion'), Type.Literal('classification')]);
+export type TrainedTask = Type.Static<typeof TrainedTask>;
 
 export const SequenceSettings = Type.Object({
   max_tokens: Type.Integer(),
@@ -32,6 +36,8 @@ export const PreparedData = Type.Object({
   longest: Type.Integer(),
   truncated: Type.Integer(),
   dropped: Type.Integer(),
+  /** Of classification: the classes by number. */
+  labels: Type.Optional(Type.Array(Type.String())),
   files: Type.Array(ObjectLink),
 });
 export type PreparedData = Type.Static<typeof PreparedData>;
@@ -46,7 +52,7 @@ export const datasetRpc = {
       project: Project,
       file: Id,
       model: Id,
-      task: Type.Union([Type.Literal('chat'), Type.Literal('completion')]),
+      task: TrainedTask,
       sequence: SequenceSettings,
     }),
     reply: Type.Union([

@@ -28,6 +28,10 @@ export type AdapterInfo = Type.Static<typeof AdapterInfo>;
 export const BasePrecision = Type.Union([Type.Literal('float32'), Type.Literal('int4')]);
 export type BasePrecision = Type.Static<typeof BasePrecision>;
 
+/** What stands on a model's backbone, and so what it can be asked: text, or the class of a text. A `none` (a bare encoder) can only be tuned to classify. */
+export const ModelHead = Type.Union([Type.Literal('language_model'), Type.Literal('classifier'), Type.Literal('none')]);
+export type ModelHead = Type.Static<typeof ModelHead>;
+
 /** What a name (base, alias, version, checkpoint) stands for just now. */
 export const ResolvedModel = Type.Object({
   /** Canonical id: a base's name, or `ft:...`. */
@@ -41,6 +45,7 @@ export const ResolvedModel = Type.Object({
   base_weights_sha256: Type.String(),
   parameters: Type.Integer(),
   context: Type.Integer(),
+  head: ModelHead,
   /** Learning rates for which `learning_rate_multiplier` is 1. */
   rates: Type.Object({ full: Type.Number(), lora: Type.Number() }),
   default_adapter: Type.Union([Type.Literal('full'), Type.Literal('lora')]),

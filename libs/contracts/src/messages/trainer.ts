@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Id, Nullable, ObjectLink } from './common.js';
+import { TrainedTask } from './dataset.js';
 import { AdapterInfo, ArtifactManifest, BasePrecision } from './registry.js';
 
 export const OptimizerSettings = Type.Object({
@@ -21,8 +22,10 @@ export const OptimizerSettings = Type.Object({
 export const TrainingClaim = Type.Object({
   job: Id,
   model: Id,
+  task: TrainedTask,
   adapter: AdapterInfo,
   base_precision: BasePrecision,
+  freeze: Nullable(Type.Object({ backbone: Type.Literal(true) })),
   optimizer: OptimizerSettings,
   epochs: Type.Integer(),
   batch_size: Type.Integer(),

@@ -36,6 +36,8 @@ export class TextTokenizer {
     private readonly native: Tokenizer,
     /** Ids that the tokenizer puts in front of every text (its beginning of text), empty for many. */
     readonly prefixIds: readonly number[],
+    /** Ids that it puts behind every text (BERT's [SEP]), empty for many. */
+    readonly suffixIds: readonly number[],
     files: TokenizerFiles,
     specialTexts: readonly string[],
   ) {
@@ -61,7 +63,8 @@ export class TextTokenizer {
     }
     native.disablePadding();
     native.disableTruncation();
-    return new TextTokenizer(native, await prefixIds(native), files, addedSpecialTexts(parsed));
+    const { before, after } = await surroundingIds(native);
+    return new TextTokenizer(native, before, after, files, addedSpecialTexts(parsed));
   }
 
   /** Number of tokens, added ones included; ids are below it unless the vocabulary has holes. */
@@ -128,12 +131,13 @@ function encoded(text: string, encoding: JsEncoding, { maxTokens = Number.POSITI
   return { length, ids: encoding.getIds(), offsets: utf16Offsets(text, encoding.getOffsets()) };
 }
 
-/** What the post-processor puts in front of a text. */
-async function prefixIds(tokenizer: Tokenizer): Promise<number[]> {
+/** What the post-processor puts around a text. */
+async function surroundingIds(tokenizer: Tokenizer): Promise<{ before: number[]; after: number[] }> {
   const encoding = await tokenizer.encode('a', null, { addSpecialTokens: true });
   const special = encoding.getSpecialTokensMask();
+  const ids = encoding.getIds();
   const first = special.indexOf(0);
-  return encoding.getIds().slice(0, first === -1 ? 0 : first);
+  return first === -1 ? { before: [], after: [] } : { before: ids.slice(0, first), after: ids.slice(special.lastIndexOf(0) + 1) };
 }
 
 /** The longest first, so that a token is not taken for one that it begins with. */

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@tunefleet/strict-json';
 import type { RowFault } from '../rows/fault.js';
 import { chat } from './chat.js';
+import { classification } from './classification.js';
 import { completion } from './completion.js';
 
 /** One row format. A later task (preference pairs, labels, spans) is one more entry of {@link KINDS}. */
@@ -13,7 +14,7 @@ export interface RowKind<Name extends string = string> {
 }
 
 /** In the order in which they are asked. */
-export const KINDS = [chat, completion] as const;
+export const KINDS = [chat, completion, classification] as const;
 
 export type KindName = (typeof KINDS)[number]['name'];
 

@@ -4,6 +4,7 @@ import type { KindName } from '../kinds/kind.js';
 import type { Fault } from '../rows/fault.js';
 import { located, type TrainingRow, trainingRows } from '../validate.js';
 import { type Example, trainedTokens } from './example.js';
+import { LabelTable } from './label-table.js';
 import { type RenderedRow, renderRow, toExample } from './render-row.js';
 
 export interface ExampleSettings {
@@ -16,7 +17,10 @@ export interface ExampleSettings {
 }
 
 /** What became of one row. `dropped`: too long, or nothing left to train on. */
-export type Outcome = { example: Example; kind: KindName; truncated: boolean } | { fault: Fault } | { dropped: true };
+export type Outcome =
+  | { example: Example; kind: KindName; truncated: boolean; labels: readonly string[] }
+  | { fault: Fault }
+  | { dropped: true };
 
 /** Rows encoded at once, on all cores; fewer where they are long, since the library's tokens of a long text take 100 times its bytes. */
 const BATCH_ROWS = 64;
@@ -37,20 +41,26 @@ export async function* examplesOf(
   tokenizer: TextTokenizer,
   settings: ExampleSettings,
 ): AsyncGenerator<Outcome> {
+  const labels = new LabelTable();
   let batch: Item[] = [];
   let characters = 0;
   for await (const item of trainingRows(source)) {
     batch.push(item);
     characters += 'fault' in item ? 0 : item.text.length;
     if (batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
-    yield* encodeRows(batch, tokenizer, settings);
+    yield* encodeRows(batch, tokenizer, settings, labels);
     batch = [];
     characters = 0;
   }
-  yield* encodeRows(batch, tokenizer, settings);
+  yield* encodeRows(batch, tokenizer, settings, labels);
 }
 
-async function* encodeRows(items: readonly Item[], tokenizer: TextTokenizer, settings: ExampleSettings): AsyncGenerator<Outcome> {
+async function* encodeRows(
+  items: readonly Item[],
+  tokenizer: TextTokenizer,
+  settings: ExampleSettings,
+  labels: LabelTable,
+): AsyncGenerator<Outcome> {
   const rows: (RenderedItem | { fault: Fault })[] = [];
   let resumed = performance.now();
   for (const item of items) {
@@ -67,7 +77,9 @@ async function* encodeRows(items: readonly Item[], tokenizer: TextTokenizer, set
     else {
       const { example, length } = toExample(row.rendered, encodings.next().value!, row.item.line, tokenizer, maxTokens);
       const whole = row.rendered.text.length <= maxTokens * MAX_TOKEN_CHARACTERS;
-      yield fitted(example, row.item.kind, whole ? length : Number.POSITIVE_INFINITY, settings);
+      if (row.item.kind === 'classification') example.label = labels.numberOf(row.item.row.label);
+      const outcome = fitted(example, whole ? length : Number.POSITIVE_INFINITY, settings);
+      yield 'example' in outcome ? { ...outcome, kind: row.item.kind, labels: labels.names } : outcome;
     }
   }
 }
@@ -82,8 +94,10 @@ function renderItem(item: TrainingRow, tokenizer: TextTokenizer, { date }: Examp
   return 'code' in rendered ? { fault: located(item.line, item.text, rendered) } : { item, rendered };
 }
 
+type Fitted = { example: Example; truncated: boolean } | { fault: Fault } | { dropped: true };
+
 /** `length`: tokens of the whole row; infinite where they were not all counted. */
-function fitted(example: Example, kind: KindName, length: number, { maxTokens, onOverflow }: ExampleSettings): Outcome {
+function fitted(example: Example, length: number, { maxTokens, onOverflow }: ExampleSettings): Fitted {
   const truncated = length > maxTokens;
   if (truncated && onOverflow === 'error') {
     const found = Number.isFinite(length) ? `${length} tokens` : `more than ${maxTokens} tokens`;
@@ -91,5 +105,5 @@ function fitted(example: Example, kind: KindName, length: number, { maxTokens, o
     return { fault: { line: example.row, column: 1, code: 'too_many_tokens', message } };
   }
   if (truncated && onOverflow === 'drop') return { dropped: true };
-  return trainedTokens(example) > 0 ? { example, truncated, kind } : { dropped: true };
+  return trainedTokens(example) > 0 ? { example, truncated } : { dropped: true };
 }

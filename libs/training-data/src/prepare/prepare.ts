@@ -31,6 +31,7 @@ export async function prepare(
   const faults = new FaultLog();
   const counts = { rows: 0, truncated: 0, dropped: 0 };
   let kind: KindName = 'chat';
+  let labels: readonly string[] = [];
   for await (const outcome of examplesOf(source, tokenizer, settings)) {
     options.signal?.throwIfAborted();
     counts.rows += 1;
@@ -38,7 +39,7 @@ export async function prepare(
     else if ('dropped' in outcome) counts.dropped += 1;
     else {
       if (outcome.truncated) counts.truncated += 1;
-      kind = outcome.kind;
+      ({ kind, labels } = outcome);
       if (faults.first.length === 0) await writer.add(outcome.example);
     }
     if (counts.rows % 1000 === 0) options.onProgress?.(counts.rows);
@@ -57,6 +58,7 @@ export async function prepare(
   const manifest = await writer.finish({
     kind,
     ...counts,
+    ...(kind === 'classification' ? { labels: [...labels] } : {}),
     settings: { max_tokens: settings.maxTokens, on_overflow: settings.onOverflow, date },
   });
   return { manifest };

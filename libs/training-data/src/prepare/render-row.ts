@@ -25,7 +25,7 @@ export interface RenderedRow {
 
 /**
  * A chat row by the model's template, trained on the answers of weight 1; a completion row as its prompt and completion between beginning and end of
- * text, trained on the completion and the end. Or the row's fault: `special_token`; `invalid_row` where the template refuses it.
+ * text, trained on the completion and the end; a classification row as its text as the tokenizer closes it. Or the row's fault: `special_token`; `invalid_row` where the template refuses it.
  */
 export function renderRow(item: TrainingRow, tokenizer: TextTokenizer, date: Date | undefined): RenderedRow | RowFault {
   const special = findSpecialToken(item.row as unknown as JsonValue, [], tokenizer);
@@ -45,10 +45,12 @@ export function renderRow(item: TrainingRow, tokenizer: TextTokenizer, date: Dat
         after: eos ? [eos.id] : [],
       };
     }
+    case 'classification':
+      return { text: item.row.text, spans: [], weights: [], before: tokenizer.prefixIds, after: tokenizer.suffixIds };
   }
 }
 
-/** The tokens of a rendered row with their weights, the first `maxTokens` of `length`. */
+/** The tokens of a rendered row with their weights, the first `maxTokens` of `length`; what closes a text that is read whole is kept. */
 export function toExample(
   { spans, weights, before, after }: RenderedRow,
   encoded: Encoded,
@@ -68,9 +70,10 @@ export function toExample(
       losses[index] = weights[owners[inText]!] ?? 0;
     } else {
       ids[index] = after[inText - encoded.length]!;
-      losses[index] = weights.at(-1)!;
+      losses[index] = weights.at(-1) ?? 0;
     }
   }
+  if (spans.length === 0 && length > maxTokens) ids.set(after.slice(0, maxTokens), Math.max(0, maxTokens - after.length));
   losses[0] = 0;
   return { example: { ids, weights: losses, row }, length };
 }

@@ -12,6 +12,8 @@ export type FaultCode =
   | 'too_many_messages'
   | 'unknown_field'
   | 'invalid_value'
+  | 'invalid_label'
+  | 'too_many_labels'
   | 'mixed_formats'
   | 'empty_file'
   | 'invalid_n_examples'

@@ -8,4 +8,8 @@ export const ROW_LIMITS = {
   maxMessages: 2048,
   /** Rows that a file needs at least. */
   minExamples: 10,
+  /** Different classes of one file. */
+  maxLabels: 256,
+  /** Of a class's name. */
+  maxLabelCharacters: 64,
 } as const;

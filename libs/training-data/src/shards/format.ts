@@ -12,6 +12,7 @@
  *     rows     uint32, example  line of the training file
  *     ids      int32, token
  *     weights  float32, token   weight of the loss of predicting this token
+ *     labels   int32, example   of classification alone: number of its class among the manifest's `labels`
  *
  * Room for what is to come, as further columns that the manifest names in `columns`; a reader refuses a column that it does not know:
  *
@@ -27,7 +28,7 @@ export const MANIFEST_NAME = 'manifest.json';
 
 export const shardName = (index: number): string => `shard-${String(index).padStart(5, '0')}.bin`;
 
-export type ColumnName = 'bounds' | 'rows' | 'ids' | 'weights';
+export type ColumnName = 'bounds' | 'rows' | 'ids' | 'weights' | 'labels';
 
 export interface Column {
   name: ColumnName;
@@ -45,6 +46,9 @@ export const COLUMNS: readonly Pick<Column, 'name' | 'dtype' | 'per'>[] = [
   { name: 'weights', dtype: 'float32', per: 'token' },
 ];
 
+/** Beside those, where examples have a class. */
+export const LABELS: (typeof COLUMNS)[number] = { name: 'labels', dtype: 'int32', per: 'example' };
+
 export const VALUE_BYTES = 4;
 
 /** What was prepared, and from what. Counts are of whole files, not of shards. */
@@ -57,6 +61,8 @@ export interface PreparedManifest {
   trained_tokens: number;
   /** Of the longest example. */
   longest: number;
+  /** Of classification: the classes by number. */
+  labels?: string[];
   /** Rows of the file; those that lost their end; those left out. */
   rows: number;
   truncated: number;

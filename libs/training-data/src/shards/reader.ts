@@ -7,6 +7,7 @@ import {
   COLUMNS,
   type Column,
   type ColumnName,
+  LABELS,
   MAGIC,
   MANIFEST_NAME,
   type PreparedManifest,
@@ -32,11 +33,13 @@ interface Shard {
   first: number;
   bounds: Uint32Array;
   rows: Uint32Array;
+  /** Null where examples have no class. */
+  labels: Int32Array | null;
   idsAt: number;
   weightsAt: number;
 }
 
-/** Prepared shards in a folder. Kept in memory: 8 bytes an example; tokens are read when asked for. */
+/** Prepared shards in a folder. Kept in memory: 8 bytes an example, 12 with classes; tokens are read when asked for. */
 export class PreparedData implements ExampleSource {
   private constructor(
     readonly manifest: PreparedManifest,
@@ -80,7 +83,8 @@ export class PreparedData implements ExampleSource {
     const weights = new Float32Array(end - start);
     readExactly(shard.file, ids, shard.idsAt + start * VALUE_BYTES);
     readExactly(shard.file, weights, shard.weightsAt + start * VALUE_BYTES);
-    return { ids, weights, row: shard.rows[local]! };
+    const label = shard.labels?.[local];
+    return { ids, weights, row: shard.rows[local]!, ...(label === undefined ? {} : { label }) };
   }
 
   close(): void {
@@ -91,7 +95,7 @@ export class PreparedData implements ExampleSource {
 function parseManifest(text: string): PreparedManifest {
   const manifest = JSON.parse(text) as PreparedManifest;
   if (manifest.schema !== SCHEMA) throw new PreparedDataError(`the manifest has schema ${manifest.schema}; this version reads ${SCHEMA}`);
-  const known = COLUMNS.map(({ name }) => name);
+  const known = [...COLUMNS, LABELS].map(({ name }) => name);
   const unknown = manifest.columns.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new PreparedDataError(`the shards have the column \`${unknown}\`, which this version does not know`);
   return manifest;
@@ -110,9 +114,12 @@ function openShard(path: string, first: number, entry: PreparedManifest['shards'
     const rows = new Uint32Array(column('rows').count);
     readExactly(file, bounds, column('bounds').offset);
     readExactly(file, rows, column('rows').offset);
+    const labelled = columns.find(({ name }) => name === LABELS.name);
+    const labels = labelled ? new Int32Array(labelled.count) : null;
+    if (labels && labelled) readExactly(file, labels, labelled.offset);
     if (rows.length !== entry.examples || bounds.at(-1) !== entry.tokens)
       throw new PreparedDataError(`${entry.name} does not hold what the manifest says`);
-    return { file, first, bounds, rows, idsAt: column('ids').offset, weightsAt: column('weights').offset };
+    return { file, first, bounds, rows, labels, idsAt: column('ids').offset, weightsAt: column('weights').offset };
   } catch (error) {
     closeSync(file);
     throw error;

@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
 import { type Example, trainedTokens } from '../prepare/example.js';
-import { ALIGNMENT, COLUMNS, type Column, MAGIC, MANIFEST_NAME, type PreparedManifest, SCHEMA, shardName, VALUE_BYTES } from './format.js';
+import {
+  ALIGNMENT,
+  COLUMNS,
+  type Column,
+  LABELS,
+  MAGIC,
+  MANIFEST_NAME,
+  type PreparedManifest,
+  SCHEMA,
+  shardName,
+  VALUE_BYTES,
+} from './format.js';
 
 /** Takes one finished file; files come in order, the manifest last. */
 export type ShardSink = (name: string, bytes: Uint8Array) => Promise<void>;
@@ -33,11 +44,13 @@ export class ShardWriter {
   }
 
   /** Writes what is pending and the manifest. */
-  async finish(about: Pick<PreparedManifest, 'kind' | 'rows' | 'truncated' | 'dropped' | 'settings'>): Promise<PreparedManifest> {
+  async finish(
+    about: Pick<PreparedManifest, 'kind' | 'labels' | 'rows' | 'truncated' | 'dropped' | 'settings'>,
+  ): Promise<PreparedManifest> {
     await this.flush();
     const { examples, tokens, trained_tokens, longest, shards } = this.totals;
-    const { kind, rows, truncated, dropped, settings } = about;
-    const columns = COLUMNS.map(({ name }) => name);
+    const { kind, labels, rows, truncated, dropped, settings } = about;
+    const columns = columnsOf(labels !== undefined).map(({ name }) => name);
     const manifest: PreparedManifest = {
       schema: SCHEMA,
       kind,
@@ -46,6 +59,7 @@ export class ShardWriter {
       tokens,
       trained_tokens,
       longest,
+      ...(labels ? { labels } : {}),
       rows,
       truncated,
       dropped,
@@ -70,17 +84,19 @@ export class ShardWriter {
 
 function encodeShard(examples: readonly Example[], tokens: number): Uint8Array {
   const counts = { example: examples.length, token: tokens, bound: examples.length + 1 };
-  const { header, columns, size } = layout(counts);
+  const classified = examples[0]?.label !== undefined;
+  const { header, columns, size } = layout(counts, columnsOf(classified));
   const buffer = new ArrayBuffer(size);
   const bytes = new Uint8Array(buffer);
   bytes.set(Buffer.from(MAGIC));
   new DataView(buffer).setUint32(MAGIC.length, header.length, true);
   bytes.set(header, MAGIC.length + 4);
-  const [bounds, rows, ids, weights] = columns.map(({ offset, count }) => ({ offset, count }));
+  const [bounds, rows, ids, weights, labels] = columns.map(({ offset, count }) => ({ offset, count }));
   const boundValues = new Uint32Array(buffer, bounds!.offset, bounds!.count);
   const rowValues = new Uint32Array(buffer, rows!.offset, rows!.count);
   const idValues = new Int32Array(buffer, ids!.offset, ids!.count);
   const weightValues = new Float32Array(buffer, weights!.offset, weights!.count);
+  if (labels) new Int32Array(buffer, labels.offset, labels.count).set(examples.map(({ label }) => label!));
   let at = 0;
   for (const [index, example] of examples.entries()) {
     rowValues[index] = example.row;
@@ -92,11 +108,13 @@ function encodeShard(examples: readonly Example[], tokens: number): Uint8Array {
   return bytes;
 }
 
+const columnsOf = (classified: boolean): typeof COLUMNS => (classified ? [...COLUMNS, LABELS] : COLUMNS);
+
 /** Offsets stand in the header, whose length shifts them: a header of fixed length, padded, ends the circle. */
-function layout(counts: Record<Column['per'], number>): { header: Uint8Array; columns: Column[]; size: number } {
+function layout(counts: Record<Column['per'], number>, kept: typeof COLUMNS): { header: Uint8Array; columns: Column[]; size: number } {
   const headerBytes = 1024 - MAGIC.length - 4;
   let at = 1024;
-  const columns = COLUMNS.map((column) => {
+  const columns = kept.map((column) => {
     const placed: Column = { ...column, count: counts[column.per], offset: at };
     at = Math.ceil((at + placed.count * VALUE_BYTES) / ALIGNMENT) * ALIGNMENT;
     return placed;

@@ -55,6 +55,7 @@ export const PreparedOutcome = Type.Union([
     longest: Type.Integer(),
     truncated: Type.Integer(),
     dropped: Type.Integer(),
+    labels: Type.Optional(Type.Array(Type.String())),
     files: Type.Array(Type.Object({ path: Type.String(), bytes: Type.Integer(), sha256: Type.String() })),
   }),
 ]);

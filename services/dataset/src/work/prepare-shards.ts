@@ -20,11 +20,11 @@ export async function prepareShards(job: ThreadJob & { type: 'prepare' }, onProg
     const settings = { maxTokens: job.maxTokens, onOverflow: job.onOverflow };
     const prepared = await prepare(createReadStream(job.file, { highWaterMark: 256 * 1024 }), tokenizer, settings, sink, { onProgress });
     if (!('manifest' in prepared)) return { fault: boundFaults(prepared.data)[0]! };
-    const { kind, examples, tokens, trained_tokens, longest, truncated, dropped } = prepared.manifest;
+    const { kind, examples, tokens, trained_tokens, longest, truncated, dropped, labels } = prepared.manifest;
     if (kind !== job.task) {
       return { fault: { line: 1, column: 1, code: 'mixed_formats', message: `these are ${kind} rows; the job's task is ${job.task}` } };
     }
-    return { examples, tokens, trained_tokens, longest, truncated, dropped, files };
+    return { examples, tokens, trained_tokens, longest, truncated, dropped, ...(labels ? { labels } : {}), files };
   } catch (error) {
     if (!(error instanceof TokenizationError)) throw error;
     return {

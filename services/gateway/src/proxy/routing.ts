@@ -39,5 +39,6 @@ export function routing(config: GatewayConfig): Route[] {
     { path: '/v1/base_models', ...registry, ...json },
     { path: '/v1/chat/completions', ...inference, ...generation },
     { path: '/v1/completions', ...inference, ...generation },
+    { path: '/v1/classifications', ...inference, ...generation },
   ];
 }

@@ -1,6 +1,6 @@
-import type { ResolvedModel, RpcRequest } from '@tunefleet/contracts';
+import { ApiError, type ModelHead, type ResolvedModel, type RpcRequest } from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
-import { type Generator, openGenerator } from '@tunefleet/models';
+import { type Generator, openGenerator, openTextClassifier, type TextClassifier } from '@tunefleet/models';
 import type { Logger } from '@tunefleet/service';
 import { TextTokenizer } from '@tunefleet/tokenization';
 import { type Folders, folderName } from './folders.js';
@@ -8,7 +8,8 @@ import { type Folders, folderName } from './folders.js';
 /** Weights in memory, in one precision, with their tokenizer; adapters on the same folder share it. */
 interface Loaded {
   folder: string;
-  generator: Generator;
+  /** Of which the model's head allows one. */
+  engine: { generator: Generator } | { classifier: TextClassifier };
   tokenizer: TextTokenizer;
   /** Adapter folders in use order, the newest last. */
   adapters: Set<string>;
@@ -16,16 +17,32 @@ interface Loaded {
   usedAt: number;
 }
 
-/** A model to answer with, until `release` (which may be called again). */
-export interface Lease {
+/** A model, held until `release` (which may be called again). */
+interface Held {
   resolved: ResolvedModel;
-  generator: Generator;
   tokenizer: TextTokenizer;
-  adapter: string | null;
   release(): void;
 }
 
+/** A model to write with. */
+export interface Lease extends Held {
+  generator: Generator;
+  adapter: string | null;
+}
+
+/** A model to classify with. */
+export interface ClassifierLease extends Held {
+  classifier: TextClassifier;
+}
+
 const ADAPTERS_IN_MEMORY = 16;
+
+/** What a model can be asked, where it was asked something else. */
+const ABILITY: Record<ModelHead, string> = {
+  language_model: 'writes text and has no classes; ask it at /v1/chat/completions or /v1/completions',
+  classifier: 'classifies texts and writes none; ask it at /v1/classifications',
+  none: 'is an encoder without a head; tune it with the task classification first',
+};
 
 /** The models in memory: at most `limit` bases, the least recently used idle one let go first. */
 export class Models {
@@ -41,8 +58,27 @@ export class Models {
 
   /** Errors: `model_not_found`; `service_unavailable` while model-registry or the object store is away. */
   async lease(project: string, model: string): Promise<Lease> {
+    const { entry, ...held } = await this.hold(project, model, 'language_model');
+    try {
+      const { generator } = entry.engine as { generator: Generator };
+      const { adapter: files } = held.resolved;
+      return { ...held, generator, adapter: files === null ? null : await this.adapter(entry, generator, files) };
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  /** Errors: likewise. */
+  async leaseClassifier(project: string, model: string): Promise<ClassifierLease> {
+    const { entry, ...held } = await this.hold(project, model, 'classifier');
+    return { ...held, ...(entry.engine as { classifier: TextClassifier }) };
+  }
+
+  private async hold(project: string, model: string, head: ModelHead): Promise<Held & { entry: Loaded }> {
     const request: RpcRequest<'model-registry.resolve_model'> = { project, model };
     const resolved = await this.bus.request('model-registry.resolve_model', request);
+    if (resolved.head !== head) throw new ApiError('invalid_value', `The model '${model}' ${ABILITY[resolved.head]}.`, { param: 'model' });
     const entry = await this.open(resolved);
     entry.requests += 1;
     entry.usedAt = performance.now();
@@ -51,13 +87,7 @@ export class Models {
       if (held) entry.requests -= 1;
       held = false;
     };
-    try {
-      const adapter = resolved.adapter === null ? null : await this.adapter(entry, resolved.adapter);
-      return { resolved, generator: entry.generator, tokenizer: entry.tokenizer, adapter, release };
-    } catch (error) {
-      release();
-      throw error;
-    }
+    return { entry, resolved, tokenizer: entry.tokenizer, release };
   }
 
   private open(resolved: ResolvedModel): Promise<Loaded> {
@@ -76,23 +106,26 @@ export class Models {
   private async load(resolved: ResolvedModel): Promise<Loaded> {
     const started = performance.now();
     const folder = await this.folders.fetch(resolved.files);
-    const [tokenizer, generator] = await Promise.all([
-      TextTokenizer.load(folder),
-      openGenerator({ base: folder, precision: resolved.base_precision, threads: this.threads }),
-    ]);
+    const [tokenizer, engine] = await Promise.all([TextTokenizer.load(folder), this.openEngine(folder, resolved)]);
     this.logger.info({ model: resolved.id, ms: Math.round(performance.now() - started) }, 'model loaded');
-    return { folder, generator, tokenizer, adapters: new Set(), requests: 0, usedAt: performance.now() };
+    return { folder, engine, tokenizer, adapters: new Set(), requests: 0, usedAt: performance.now() };
   }
 
-  private async adapter(entry: Loaded, files: NonNullable<ResolvedModel['adapter']>): Promise<string> {
+  private async openEngine(folder: string, { head, base_precision }: ResolvedModel): Promise<Loaded['engine']> {
+    const { threads } = this;
+    if (head === 'classifier') return { classifier: await openTextClassifier({ folder, threads }) };
+    return { generator: await openGenerator({ base: folder, precision: base_precision, threads }) };
+  }
+
+  private async adapter(entry: Loaded, generator: Generator, files: NonNullable<ResolvedModel['adapter']>): Promise<string> {
     const folder = await this.folders.fetch(files);
-    await entry.generator.loadAdapter(folder);
+    await generator.loadAdapter(folder);
     entry.adapters.delete(folder);
     entry.adapters.add(folder);
     for (const oldest of entry.adapters) {
       if (entry.adapters.size <= ADAPTERS_IN_MEMORY) break;
       entry.adapters.delete(oldest);
-      entry.generator.unloadAdapter(oldest);
+      generator.unloadAdapter(oldest);
     }
     return folder;
   }
@@ -103,7 +136,7 @@ export class Models {
     const idle = others.filter(([, entry]) => entry.requests === 0).sort(([, a], [, b]) => a.usedAt - b.usedAt);
     for (const [key, entry] of idle.slice(0, Math.max(0, this.loaded.size - this.limit))) {
       this.loaded.delete(key);
-      await entry.generator.close();
+      await closeEngine(entry);
       // the same folder may be loaded in the other precision
       const folder = key.slice(key.indexOf(':'));
       if (![...this.loaded.keys()].some((other) => other.endsWith(folder))) await this.folders.remove(entry.folder);
@@ -111,6 +144,11 @@ export class Models {
   }
 
   async close(): Promise<void> {
-    for (const opened of this.loaded.values()) await (await opened.catch(() => null))?.generator.close();
+    for (const opened of this.loaded.values()) {
+      const entry = await opened.catch(() => null);
+      if (entry) await closeEngine(entry);
+    }
   }
 }
+
+const closeEngine = ({ engine }: Loaded): Promise<void> => ('generator' in engine ? engine.generator.close() : engine.classifier.close());

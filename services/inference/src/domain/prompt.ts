@@ -15,7 +15,7 @@ function toTemplate({ role, content, name, tool_calls, tool_call_id }: ChatMessa
 }
 
 /** A special token in what somebody wrote would be read as the template's own; it is refused, as in training files. */
-function refuseSpecialTokens(tokenizer: TextTokenizer, text: string | null, param: string): void {
+export function refuseSpecialTokens(tokenizer: TextTokenizer, text: string | null, param: string): void {
   const found = text === null ? null : tokenizer.findSpecialToken(text);
   if (found)
     throw new ApiError('special_token', `'${param}' holds the special token ${found.token} at character ${found.offset}; take it out.`, {

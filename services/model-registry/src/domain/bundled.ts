@@ -6,7 +6,7 @@ import type { ObjectStore } from '@tunefleet/object-store';
 import type { Logger } from '@tunefleet/service';
 import type { BaseRecords } from '../store/records.js';
 import type { BaseRecord, StoredFile } from '../store/schemas.js';
-import { DEFAULT_SETTINGS } from './default-settings.js';
+import { defaultSettings } from './default-settings.js';
 import { describeFolder } from './describe-folder.js';
 import { fileSha256 } from './file-hash.js';
 
@@ -28,7 +28,7 @@ export async function registerBundled(folder: string, store: ObjectStore, bases:
       if ((await store.head(key))?.bytes !== bytes) await store.put(key, createReadStream(join(path, name)));
       files.push({ path: name, key, bytes, sha256: digest });
     }
-    const settings = await readSettings(path);
+    const settings = await readSettings(path, described.head);
     const record: BaseRecord = {
       id: `${BUNDLED}/${entry.name}`,
       project: BUNDLED,
@@ -53,7 +53,8 @@ async function putBase(bases: BaseRecords, record: BaseRecord): Promise<void> {
 const same = (a: BaseRecord, b: BaseRecord): boolean => JSON.stringify({ ...a, created_at: 0 }) === JSON.stringify({ ...b, created_at: 0 });
 
 /** `tunefleet.json` beside the weights: learning rates at which the multiplier is 1, and how the base is tuned by default. */
-async function readSettings(folder: string): Promise<Pick<BaseRecord, 'rates' | 'default_adapter'>> {
+async function readSettings(folder: string, head: BaseRecord['head']): Promise<Pick<BaseRecord, 'rates' | 'default_adapter'>> {
+  const defaults = defaultSettings(head);
   const text = await readFile(join(folder, 'tunefleet.json'), 'utf8').catch(() => null);
-  return text === null ? DEFAULT_SETTINGS : { ...DEFAULT_SETTINGS, ...(JSON.parse(text) as Partial<typeof DEFAULT_SETTINGS>) };
+  return text === null ? defaults : { ...defaults, ...(JSON.parse(text) as Partial<typeof defaults>) };
 }

@@ -1,18 +1,21 @@
-import { openLlamaFolder, weightsSha256Of } from '@tunefleet/model-formats';
+import type { ModelHead } from '@tunefleet/contracts';
+import { openModelFolder, weightsSha256Of } from '@tunefleet/model-formats';
 
 export interface Described {
   weights_sha256: string;
   parameters: number;
   /** Longest sequence in tokens. */
   context: number;
+  head: ModelHead;
 }
 
 /** Checks a Hugging Face folder whole and says what the registry records of it. Errors: `ModelFormatError` by its codes. */
 export async function describeFolder(folder: string): Promise<Described> {
-  const { config, weights } = await openLlamaFolder(folder);
+  const { family, config, labels, weights } = await openModelFolder(folder);
+  const head = labels ? 'classifier' : family === 'bert' ? 'none' : 'language_model';
   try {
     const parameters = weights.names.reduce((sum, name) => sum + weights.info(name).shape.reduce((a, b) => a * b, 1), 0);
-    return { weights_sha256: await weightsSha256Of(weights), parameters, context: config.maxPositions };
+    return { weights_sha256: await weightsSha256Of(weights), parameters, context: config.maxPositions, head };
   } finally {
     await weights.close();
   }

@@ -3,6 +3,7 @@ import type { ObjectStore } from '@tunefleet/object-store';
 import type { Store } from '../store/records.js';
 import type { BaseRecord, StoredFile, VersionRecord } from '../store/schemas.js';
 import { BUNDLED } from './bundled.js';
+import { headOfBase, headOfVersion } from './heads.js';
 
 export type Found = { base: BaseRecord; version: VersionRecord | null };
 
@@ -58,7 +59,8 @@ export async function resolve(store: Store, objects: ObjectStore, project: strin
   });
   const links = (files: StoredFile[]): Promise<ObjectLink[]> => Promise.all(files.map(link));
   const { rates, default_adapter, parameters, context } = base;
-  const common = { base: base.name, base_weights_sha256: base.weights_sha256, parameters, context, rates, default_adapter };
+  const head = version ? headOfVersion(version) : headOfBase(base);
+  const common = { base: base.name, base_weights_sha256: base.weights_sha256, parameters, context, head, rates, default_adapter };
   const files = await links(await folderOf(store, base, version));
   const plain = { adapter: null, base_precision: 'float32' } as const;
   if (!version) {

@@ -1,6 +1,7 @@
 import type { AliasObject, BaseModelObject, BaseModelStatus, ModelObject } from '@tunefleet/contracts';
 import type { Store } from '../store/records.js';
 import type { AliasRecord, BaseRecord, ImportRecord, VersionRecord } from '../store/schemas.js';
+import { headOfBase, headOfVersion } from './heads.js';
 
 const aliasesOf = (store: Store, project: string, model: string): string[] =>
   [...store.aliases.all()]
@@ -19,6 +20,7 @@ export const baseView = (store: Store, project: string, base: BaseRecord): Model
     weights_sha256: base.weights_sha256,
     parameters: base.parameters,
     context: base.context,
+    head: headOfBase(base),
   },
 });
 
@@ -34,6 +36,7 @@ export const versionView = (store: Store, version: VersionRecord): ModelObject =
     aliases: aliasesOf(store, version.project, version.id),
     weights_sha256: version.manifest.weights_sha256,
     manifest_sha256: version.manifest_sha256,
+    head: headOfVersion(version),
     lineage: version.manifest.lineage,
   },
 });

@@ -1,4 +1,4 @@
-import { ArtifactManifest, BaseModelSource, GateRule, Nullable } from '@tunefleet/contracts';
+import { ArtifactManifest, BaseModelSource, GateRule, ModelHead, Nullable } from '@tunefleet/contracts';
 import { WorkState } from '@tunefleet/jobs';
 import { Type } from 'typebox';
 
@@ -15,6 +15,8 @@ export const BaseRecord = Type.Object({
   weights_sha256: Type.String(),
   parameters: Type.Integer(),
   context: Type.Integer(),
+  /** Left out in records from before there were others: a language model. */
+  head: Type.Optional(ModelHead),
   rates: Type.Object({ full: Type.Number(), lora: Type.Number() }),
   default_adapter: Type.Union([Type.Literal('full'), Type.Literal('lora')]),
 });
@@ -64,5 +66,6 @@ export const ImportResult = Type.Object({
   weights_sha256: Type.String(),
   parameters: Type.Integer(),
   context: Type.Integer(),
+  head: ModelHead,
 });
 export type ImportResult = Type.Static<typeof ImportResult>;

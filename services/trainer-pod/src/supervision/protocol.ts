@@ -7,7 +7,12 @@ export type { EngineIdentity };
  * `spec.json` of a training process: settings alone. What it reads lies beside it: `base/`, `adapter/` (a job that continues one), `data/train/`,
  * `data/valid/`, and the snapshot to go on from in `snapshots/<step>/`. It writes `snapshots/`, `checkpoints/<step>/` and `result/`.
  */
-export type ProcessSpec = Omit<TrainingSpec, 'base' | 'folder' | 'continueFrom'> & { continues: boolean; validates: boolean };
+export type ProcessSpec = Omit<TrainingSpec, 'base' | 'folder' | 'continueFrom' | 'task'> & {
+  continues: boolean;
+  validates: boolean;
+  /** The prepared rows have classes, which their manifest names. */
+  classifies: boolean;
+};
 
 /** Training process -> pod, in the order in which things happened. Folders are whole when named. */
 export type FromTraining =

@@ -27,8 +27,10 @@ export async function trainingClaim(parts: Parts, job: JobRecord, attempt: numbe
   return {
     job: job.id,
     model: job.model.id,
+    task,
     adapter: settings.adapter,
     base_precision: settings.base_precision,
+    freeze: settings.freeze,
     optimizer: settings.optimizer,
     epochs: plan.n_epochs,
     batch_size: plan.batch_size,

@@ -1,4 +1,11 @@
-import { type AdapterInfo, ApiError, type BasePrecision, type JobCreateBody, type ResolvedModel } from '@tunefleet/contracts';
+import {
+  type AdapterInfo,
+  ApiError,
+  type BasePrecision,
+  type JobCreateBody,
+  type ResolvedModel,
+  type TrainedTask,
+} from '@tunefleet/contracts';
 import { Type } from 'typebox';
 import { adapterOf, type ParentAdapter } from './adapter.js';
 import type { Requested } from './hyperparameters.js';
@@ -7,10 +14,10 @@ type Block = NonNullable<JobCreateBody['tunefleet']>;
 
 /** The `tunefleet` block with every default filled in: what trains, and what a job answers. */
 export interface Settings {
-  task: 'chat' | 'completion' | null;
+  task: TrainedTask | null;
   adapter: AdapterInfo;
   base_precision: BasePrecision;
-  freeze: null;
+  freeze: { backbone: true } | null;
   unfreeze: null;
   optimizer: {
     type: 'adamw';
@@ -34,12 +41,17 @@ export interface Settings {
 /** Its shape in a record; the numbers were checked when the body was. */
 export const SettingsSchema = Type.Unsafe<Settings>({ type: 'object' });
 
-type BaseFacts = Pick<ResolvedModel, 'context' | 'rates' | 'default_adapter' | 'base_precision'>;
+type BaseFacts = Pick<ResolvedModel, 'context' | 'head' | 'rates' | 'default_adapter' | 'base_precision'>;
 
 /** Fill in defaults and check what only the model can tell: context, adapter, learning rate. `parent`: the adapter that an `ft:` model already has. */
 export function resolveSettings(block: Block | undefined, requested: Requested, model: BaseFacts, parent: ParentAdapter | null): Settings {
   const given = block ?? {};
-  const adapter = adapterOf(given.adapter, given.base_precision === 'int4' ? 'lora' : model.default_adapter, parent);
+  const freeze = given.freeze?.backbone ? { backbone: true as const } : null;
+  const task = taskOf(given, model);
+  // A head on a frozen backbone is small: all of it is tuned.
+  const usual = freeze || task === 'classification' ? 'full' : model.default_adapter;
+  const adapter = adapterOf(given.adapter, given.base_precision === 'int4' ? 'lora' : usual, parent);
+  requireFull(adapter, freeze, task);
   const optimizer = given.optimizer ?? {};
   const micro = given.micro_batch_size ?? 1;
   if (requested.batch_size !== 'auto' && micro > requested.batch_size)
@@ -47,10 +59,10 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
       param: 'tunefleet.micro_batch_size',
     });
   return {
-    task: given.task === 'chat' || given.task === 'completion' ? given.task : null,
+    task,
     adapter,
     base_precision: precisionOf(given.base_precision, adapter, parent && model.base_precision),
-    freeze: null,
+    freeze,
     unfreeze: null,
     optimizer: {
       type: 'adamw',
@@ -91,6 +103,33 @@ function precisionOf(given: BasePrecision | undefined, adapter: AdapterInfo, par
       { param },
     );
   return given ?? parent ?? 'float32';
+}
+
+/** A frozen backbone, and a model that has no language model's head, leave only classification; else the rows say it, where the block does not. */
+function taskOf({ task, freeze }: Block, { head }: BaseFacts): TrainedTask | null {
+  const given = (task ?? null) as TrainedTask | null;
+  if (given === 'classification') return given;
+  if (given === null && !freeze?.backbone && head === 'language_model') return null;
+  if (given !== null && freeze?.backbone)
+    throw new ApiError('invalid_value', `'tunefleet.freeze.backbone' leaves a head to learn, which the task '${given}' has not.`, {
+      param: 'tunefleet.freeze.backbone',
+    });
+  if (given !== null && head !== 'language_model')
+    throw new ApiError('invalid_value', `This model writes no text; its only task is 'classification', not '${given}'.`, {
+      param: 'tunefleet.task',
+    });
+  return 'classification';
+}
+
+function requireFull(adapter: AdapterInfo, freeze: Settings['freeze'], task: Settings['task']): void {
+  if (adapter.type === 'full') return;
+  const param = 'tunefleet.adapter.type';
+  if (freeze)
+    throw new ApiError('invalid_value', "'tunefleet.freeze.backbone' leaves nothing for an adapter of type 'lora' to adapt.", { param });
+  if (task === 'classification')
+    throw new ApiError('not_supported', "LoRA of a classifier is known but not built yet. Send 'tunefleet.adapter.type': 'full'.", {
+      param,
+    });
 }
 
 const AGREE = 1e-9;

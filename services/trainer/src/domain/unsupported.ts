@@ -4,6 +4,8 @@ const refuse = (param: string, what: string): never => {
   throw new ApiError('not_supported', `${what} is known but not built yet. Leave '${param}' out.`, { param });
 };
 
+const TRAINED: readonly string[] = ['chat', 'completion', 'classification'];
+
 /** Adapter kinds of PEFT's that we know by name. */
 const OTHER_ADAPTERS = [
   'dora',
@@ -28,8 +30,10 @@ export function refuseUnsupported(body: JobCreateBody): void {
   if (body.integrations?.length) refuse('integrations', 'An integration');
   const block = body.tunefleet;
   if (!block) return;
-  if (block.task && block.task !== 'chat' && block.task !== 'completion') refuse('tunefleet.task', `The task '${block.task}'`);
-  for (const key of ['freeze', 'unfreeze', 'early_stopping'] as const) if (block[key]) refuse(`tunefleet.${key}`, `'${key}'`);
+  if (block.task && !TRAINED.includes(block.task)) refuse('tunefleet.task', `The task '${block.task}'`);
+  for (const key of ['unfreeze', 'early_stopping'] as const) if (block[key]) refuse(`tunefleet.${key}`, `'${key}'`);
+  if (block.freeze?.layers?.length) refuse('tunefleet.freeze.layers', 'Freezing of single layers');
+  if (block.freeze?.embeddings) refuse('tunefleet.freeze.embeddings', 'Freezing of the embeddings alone');
   const adapter = block.adapter;
   if (!adapter) return;
   if (adapter.type !== undefined && OTHER_ADAPTERS.includes(adapter.type))

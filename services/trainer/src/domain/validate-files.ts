@@ -1,4 +1,4 @@
-import { ApiError, type Fault, type FileSummary, isErrorCode, type RpcReply } from '@tunefleet/contracts';
+import { ApiError, type Fault, type FileSummary, isErrorCode, type RpcReply, type TrainedTask } from '@tunefleet/contracts';
 import type { DataFacts, JobRecord } from '../store/job-record.js';
 import { resolveHyperparameters } from './hyperparameters.js';
 import type { Parts } from './parts.js';
@@ -25,7 +25,8 @@ export async function validateFiles(parts: Parts, job: JobRecord): Promise<Plann
   if (summaries.some((file) => file?.status !== 'processed')) return null;
 
   const kind = summaries[0]?.kind;
-  const task = job.settings.task ?? (kind === 'completion' ? 'completion' : 'chat');
+  const task = job.settings.task ?? taskOfRows(kind);
+  refuseLoraOfClassifier(job, task);
   for (const [i, { param }] of files.entries()) {
     const found = summaries[i]?.kind;
     if (found && found !== task)
@@ -45,8 +46,32 @@ export async function validateFiles(parts: Parts, job: JobRecord): Promise<Plann
   if (!training || (job.validation_file && !validation)) return null;
   if (training.examples === 0)
     throw fault('training_file', { code: 'empty_file', message: 'No row is left to train on: all are longer than max_tokens.' });
+  checkLabels(training, validation ?? null);
   const numbers = resolveHyperparameters(job.requested, training.examples, micro_batch_size, max_steps);
   return { settings: { ...job.settings, task }, plan: { training, validation: validation ?? null, ...numbers } };
+}
+
+const taskOfRows = (kind: string | null | undefined): TrainedTask => (kind === 'completion' || kind === 'classification' ? kind : 'chat');
+
+/** Only where the rows said the task: a body that named it was refused at once. */
+function refuseLoraOfClassifier({ settings }: JobRecord, task: TrainedTask): void {
+  if (task === 'classification' && settings.adapter.type === 'lora')
+    throw new ApiError('not_supported', "LoRA of a classifier is known but not built yet. Send 'tunefleet.task': 'classification'.", {
+      param: 'tunefleet.adapter.type',
+    });
+}
+
+/** A classifier needs two classes, and can be measured only on those it knows. */
+function checkLabels({ labels: known }: DataFacts, validation: DataFacts | null): void {
+  if (!known) return;
+  if (known.length < 2)
+    throw fault('training_file', {
+      code: 'too_few_labels',
+      message: `All rows have the label '${known[0]}'; two different ones are needed.`,
+    });
+  const unknown = validation?.labels?.find((label) => !known.includes(label));
+  if (unknown !== undefined)
+    throw fault('validation_file', { code: 'unknown_label', message: `The label '${unknown}' does not occur in the training file.` });
 }
 
 const fileOf = (parts: Parts, project: string, id: string): Promise<FileSummary | null> =>

@@ -18,6 +18,7 @@ const DataFacts = Type.Object({
   longest: Type.Integer(),
   truncated: Type.Integer(),
   dropped: Type.Integer(),
+  labels: Type.Optional(Type.Array(Type.String())),
 });
 export type DataFacts = Static<typeof DataFacts>;
 

@@ -4,7 +4,7 @@ import type { Bus } from '@tunefleet/messaging';
 import type { ObjectStore } from '@tunefleet/object-store';
 import type { Store } from '../../store/records.js';
 import type { BaseRecord, ImportRecord, ImportResult } from '../../store/schemas.js';
-import { DEFAULT_SETTINGS } from '../default-settings.js';
+import { defaultSettings } from '../default-settings.js';
 import { find } from '../resolve.js';
 import type { Hub } from './hub.js';
 import { refuseTakenName } from './names.js';
@@ -145,5 +145,5 @@ const taken = (name: string): ApiError =>
 const baseOf = ({ project, name, created_at }: ImportRecord, result: ImportResult): BaseRecord => ({
   ...{ id: `${project}/${name}`, project, created_at, schema: 1, name },
   ...result,
-  ...DEFAULT_SETTINGS,
+  ...defaultSettings(result.head),
 });
