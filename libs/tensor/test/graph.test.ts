@@ -7,6 +7,7 @@ import {
   gather,
   gradients,
   graphOf,
+  iota,
   matmul,
   mul,
   printGraph,
@@ -85,6 +86,16 @@ test('the checker finds a pass that breaks a type, an order or a name', () => {
     'its rule says f32[tokens, 3]',
   );
   expect(() => checkGraph(graphOf({ x: y }), 'naming')).toThrow('output "x" has the name of an input');
+});
+
+test('the checker finds what nothing needs, a size nobody tells, and an attribute that does not print', () => {
+  const { g, x, w } = small();
+  const y = relu(matmul(x, w));
+  const idle = relu(x);
+  expect(() => checkGraph({ values: [...graphOf({ y }).values, idle], outputs: { y } }, 'fuse')).toThrow('relu %4 is needed by no output');
+  expect(() => checkGraph(graphOf({ n: iota(g, 'rows') }), 'building')).toThrow('iota %5 needs the size "rows"');
+  const odd = g.append({ ...y.op, name: 'odd' }, [x], { rate: Number.NaN });
+  expect(() => checkGraph(graphOf({ odd }), 'scale')).toThrow('graph after scale: odd %6 has an attribute "rate"');
 });
 
 test('feeds that do not fit are refused by name before ONNX Runtime sees them', async () => {
