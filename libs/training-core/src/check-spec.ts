@@ -17,6 +17,8 @@ export function checkSpec(spec: TrainingSpec, rows: number): void {
   within('optimizer.eps', optimizer.eps, optimizer.eps > 0);
   within('optimizer.weight_decay', optimizer.weight_decay, optimizer.weight_decay >= 0);
   within('optimizer.max_grad_norm', optimizer.max_grad_norm, optimizer.max_grad_norm > 0);
+  if (!['stop', 'skip', undefined].includes(optimizer.non_finite))
+    throw new TrainingError('invalid_spec', `optimizer.non_finite = ${optimizer.non_finite} is neither stop nor skip`);
   for (const beta of betas) within('optimizer.betas', beta, beta >= 0 && beta < 1);
   within('optimizer.schedule.warmup_ratio', schedule.warmup_ratio, schedule.warmup_ratio >= 0 && schedule.warmup_ratio <= 1);
   checkTask(spec);

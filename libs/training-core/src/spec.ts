@@ -40,6 +40,8 @@ export interface TrainingSpec {
     weight_decay: number;
     /** global norm that gradients are clipped to */
     max_grad_norm: number;
+    /** a step whose loss or gradient is no finite number ends the run (default), or changes nothing and is skipped: 10 in a row at most */
+    non_finite?: 'stop' | 'skip';
     schedule: ScheduleSpec;
   };
   epochs: number;
@@ -68,6 +70,8 @@ export interface MetricsRow {
   /** at an epoch's end and at the last step, where validation rows are given */
   valid_loss?: number;
   valid_accuracy?: number;
+  /** The step changed no weight, because this was no finite number on these rows. Loss and accuracy are then those of the micro-batches before it. */
+  skipped?: { quantity: 'loss' | 'gradient'; rows: number[] };
 }
 
 export type StopSignal = 'continue' | 'pause' | 'stop';

@@ -4,7 +4,7 @@ import { expect, jest, test } from '@jest/globals';
 import { train } from '../src/loop/train.js';
 import { latestSnapshot } from '../src/snapshot/snapshot.js';
 import type { MetricsRow, TrainingHooks, TrainingSpec } from '../src/spec.js';
-import { expected, recording, rowsOf, specOf } from './fixture.js';
+import { expected, recording, relative, rowsOf, specOf } from './fixture.js';
 
 // 3 epochs of 14 rows in batches of 6 as micro-batches of 4: 9 steps, each epoch's last batch smaller, each batch with a smaller micro-batch.
 const ROWS = rowsOf(expected.rows.slice(0, 14));
@@ -200,6 +200,20 @@ test('with no whole snapshot a resume is refused; latestSnapshot finds none', as
   await rm(join(paused.folder, 'weights.safetensors'));
   await expect(train(spec, ROWS, null, paused.folder, recording())).rejects.toMatchObject({ code: 'torn_snapshot' });
   expect(await latestSnapshot(join(spec.folder, 'snapshots'))).toBeNull();
+});
+
+test('a resume on another number of threads is announced, and close', async () => {
+  const spec = await specFor('full');
+  let steps = 0;
+  const first = recording({ onStep: () => steps++, shouldStop: () => (steps === 4 ? 'pause' : 'continue') });
+  const { folder } = await train(spec, ROWS, VALIDATION, null, first);
+  const said: string[] = [];
+  const hooks = recording({ onPhase: (text) => said.push(text) });
+  await train({ ...spec, threads: 2 }, ROWS, VALIDATION, folder, hooks);
+  expect(said).toContain('resumed at step 4 on another engine: close, not the same bytes');
+  const whole = (await reference('full')).rows;
+  expect(hooks.rows.map(({ step }) => step)).toEqual([5, 6, 7, 8, 9]);
+  for (const row of hooks.rows) expect(relative(row.train_loss, whole[row.step - 1]!.train_loss)).toBeLessThan(1e-5);
 });
 
 test('a snapshot of other settings is refused', async () => {

@@ -45,6 +45,17 @@ test('at most 1,000 steps of a job are events, the last always among them', () =
   }
 });
 
+test('a skipped step is always told of, as a warning that names the rows', () => {
+  const rows = Array.from({ length: 3000 }, (_, i) => row(i + 1, 10_000));
+  rows[1] = { ...rows[1]!, skipped: { quantity: 'loss', rows: [4, 7] } };
+  const told = allEvents(job([], 3000), rows);
+  expect(told).toHaveLength(1001);
+  expect(told.at(-1)).toMatchObject({
+    level: 'warn',
+    message: 'Step 2/3000: skipped, because the loss is not a finite number on rows 4, 7',
+  });
+});
+
 test('the result file is a line a step with floats in full', () => {
   const csv = resultCsv([{ ...row(3, 0), valid_loss: 0.1 + 0.2, valid_accuracy: 1 }, row(4, 0)]);
   expect(csv).toBe(

@@ -38,6 +38,7 @@ test('every default is filled in', () => {
       eps: 1e-8,
       weight_decay: 0,
       max_grad_norm: 1,
+      non_finite: 'stop',
       schedule: { type: 'linear', warmup_ratio: 0.1 },
     },
     sequence: { max_tokens: 256, packing: true, on_overflow: 'error' },

@@ -49,6 +49,7 @@ export const TunefleetSettings = strict({
       eps: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1 })),
       weight_decay: Type.Optional(Type.Number({ minimum: 0, maximum: 10 })),
       max_grad_norm: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+      non_finite: Type.Optional(literals('stop', 'skip')),
       schedule: Type.Optional(
         strict({
           type: Type.Optional(literals('constant', 'linear', 'cosine')),

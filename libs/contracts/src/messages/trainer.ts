@@ -9,6 +9,8 @@ export const OptimizerSettings = Type.Object({
   eps: Type.Number(),
   weight_decay: Type.Number(),
   max_grad_norm: Type.Number(),
+  /** Absent in jobs from before there was a choice: stop. */
+  non_finite: Type.Optional(Type.Union([Type.Literal('stop'), Type.Literal('skip')])),
   schedule: Type.Object({
     type: Type.Union([Type.Literal('constant'), Type.Literal('linear'), Type.Literal('cosine')]),
     warmup_ratio: Type.Number(),
@@ -55,6 +57,10 @@ export const MetricsRow = Type.Object({
   tokens: Type.Integer(),
   valid_loss: Type.Optional(Type.Number()),
   valid_accuracy: Type.Optional(Type.Number()),
+  /** The step changed nothing: its loss or gradient was no finite number on these rows of the training file (from 0). */
+  skipped: Type.Optional(
+    Type.Object({ quantity: Type.Union([Type.Literal('loss'), Type.Literal('gradient')]), rows: Type.Array(Type.Integer()) }),
+  ),
 });
 export type MetricsRow = Type.Static<typeof MetricsRow>;
 

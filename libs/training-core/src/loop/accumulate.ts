@@ -1,5 +1,6 @@
 import type { Batch, Example } from '@tunefleet/models';
-import { type ExampleSource, TrainingError } from '../spec.js';
+import type { ExampleSource } from '../spec.js';
+import type { NonFinite } from './non-finite.js';
 
 /** Sums over trained-on tokens (of classification: rows) of one forward (and backward) pass. */
 export interface PassSums {
@@ -14,14 +15,15 @@ export interface GroupSums extends PassSums {
   weight: number;
   trained: number;
   tokens: number;
+  /** a micro-batch whose loss is not in the sums; those after it were not run */
+  fault: NonFinite | null;
 }
 
 /** Gives other work of the process (messages of the parent) its turn: the passes themselves are synchronous. */
 export const yieldToEvents = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Runs `pass` over the micro-batches of one group and adds up. Returns null when `interrupted` says so between two of them.
- * Errors: {@link TrainingError} `non_finite`, with the rows of the micro-batch.
+ * Runs `pass` over the micro-batches of one group and adds up, to the end or to the first loss that is no finite number. Returns null when `interrupted` says so between two of them.
  */
 export async function accumulate(
   source: ExampleSource,
@@ -30,7 +32,7 @@ export async function accumulate(
   pass: (batch: Batch, microBatch: number) => Promise<PassSums>,
   interrupted: () => boolean,
 ): Promise<GroupSums | null> {
-  const sums: GroupSums = { loss: 0, correct: 0, weight: 0, trained: 0, tokens: 0 };
+  const sums: GroupSums = { loss: 0, correct: 0, weight: 0, trained: 0, tokens: 0, fault: null };
   for (const [index, rows] of microBatches.entries()) {
     await yieldToEvents();
     if (interrupted()) return null;
@@ -39,7 +41,10 @@ export async function accumulate(
     const batch = batchOf(examples);
     if (!batch) continue;
     const { loss, correct } = await pass(batch, index);
-    if (!Number.isFinite(loss)) throw new TrainingError('non_finite', `the loss is ${loss} on rows ${rows.join(', ')}`, rows);
+    if (!Number.isFinite(loss)) {
+      sums.fault = { quantity: 'loss', value: loss, rows };
+      return sums;
+    }
     sums.loss += loss;
     sums.correct += correct;
     sums.trained += batch.trained;

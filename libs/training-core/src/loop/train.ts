@@ -19,6 +19,7 @@ import {
   type TrainingSpec,
 } from '../spec.js';
 import { accumulate, means } from './accumulate.js';
+import { type NonFinite, nonFiniteError, SKIPPED_IN_A_ROW } from './non-finite.js';
 import { type DataOrder, dataOrder, packedByTokens } from './order.js';
 import { Passes } from './passes.js';
 
@@ -84,6 +85,8 @@ class Run {
   readonly #settings: string;
   #step = 0;
   #tokens = 0;
+  /** steps just before this one that were given up */
+  #skipped = 0;
 
   constructor(
     readonly spec: TrainingSpec,
@@ -116,6 +119,7 @@ class Run {
     await readSnapshot(folder, manifest, this.#state);
     this.#step = manifest.step;
     this.#tokens = manifest.trained_tokens;
+    this.#skipped = manifest.skipped_in_a_row ?? 0;
     const exact = sameEngine(manifest.engine, engineIdentity(this.spec.threads));
     this.hooks.onPhase?.(`resumed at step ${manifest.step}${exact ? '' : ' on another engine: close, not the same bytes'}`);
   }
@@ -161,11 +165,13 @@ class Run {
     if (!sums) return signal;
     if (first) this.#gradients.fill(0);
     const rate = this.#rate(this.#step);
-    this.#update(sums.weight, rate, microBatches);
+    const fault = sums.fault ?? this.#update(sums.weight, rate, microBatches);
+    this.#heed(fault);
     this.#step++;
     this.#tokens += sums.tokens;
     const { loss, accuracy } = means(sums);
     const row: MetricsRow = { step: this.#step, train_loss: loss, train_accuracy: accuracy, learning_rate: rate, tokens: sums.tokens };
+    if (fault) row.skipped = { quantity: fault.quantity, rows: [...fault.rows] };
     const last = this.#step === this.#order.totalSteps;
     if (this.validation && (lastOfEpoch || last)) {
       const valid = await this.#validate(this.validation);
@@ -179,17 +185,24 @@ class Run {
     return 'continue';
   }
 
-  #update(weight: number, rate: number, microBatches: readonly (readonly number[])[]): void {
+  /** Stops the run, or counts a step that was given up. */
+  #heed(fault: NonFinite | null): void {
+    this.#skipped = fault ? this.#skipped + 1 : 0;
+    if (!fault) return;
+    if (this.spec.optimizer.non_finite !== 'skip') throw nonFiniteError(fault);
+    if (this.#skipped > SKIPPED_IN_A_ROW) throw nonFiniteError(fault, `; ${SKIPPED_IN_A_ROW} steps before it were skipped already`);
+  }
+
+  /** AdamW with the mean, clipped gradient. Where that is no finite number, nothing is changed and the fault is returned. */
+  #update(weight: number, rate: number, microBatches: readonly (readonly number[])[]): NonFinite | null {
     const { optimizer } = this.spec;
     const { layout, parameters, moments } = this.#state;
     const mean = weight === 0 ? 1 : 1 / weight;
     const norm = globalNorm(this.#gradients) * mean;
-    if (!Number.isFinite(norm)) {
-      const rows = microBatches.flat();
-      throw new TrainingError('non_finite', `the gradient's norm is ${norm} on rows ${rows.join(', ')}`, rows);
-    }
+    if (!Number.isFinite(norm)) return { quantity: 'gradient', value: norm, rows: microBatches.flat() };
     const ranges = layout.slots.map(({ offset, length, decayed }) => ({ start: offset, end: offset + length, decayed }));
     updateAdamW(optimizer, moments, parameters, this.#gradients, ranges, mean * clipFactor(norm, optimizer.max_grad_norm), rate);
+    return null;
   }
 
   /** Null when told to stop. A pause waits: the update is done, and its row needs these figures. */
@@ -199,6 +212,7 @@ class Run {
     const batchOf = this.model.network.batch;
     const sums = await accumulate(source, microBatches, batchOf, (batch) => this.#passes.validate(batch), stopped);
     if (!sums) return null;
+    if (sums.fault) throw nonFiniteError(sums.fault, ' of the validation data');
     const { loss, accuracy } = means(sums);
     return { valid_loss: loss, valid_accuracy: accuracy };
   }
@@ -211,6 +225,7 @@ class Run {
       step: this.#step,
       position: { epoch: Math.floor(this.#step / this.#order.stepsPerEpoch), batch: this.#step % this.#order.stepsPerEpoch },
       trained_tokens: this.#tokens,
+      skipped_in_a_row: this.#skipped,
       generator: { algorithm: 'philox4x32-10', seed: spec.seed },
       optimizer: { type: 'adamw', step: this.#state.moments.step },
       settings: this.#settings,
@@ -237,7 +252,7 @@ function decidingSettings({
   freeze,
   base_precision = 'float32',
   adapter,
-  optimizer,
+  optimizer: { non_finite = 'stop', ...optimizer },
   epochs,
   batch_size,
   micro_batch_size,
@@ -245,5 +260,6 @@ function decidingSettings({
   shuffle,
   seed,
 }: TrainingSpec): object {
-  return { task, freeze, base_precision, adapter, optimizer, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
+  const decided = { ...optimizer, non_finite };
+  return { task, freeze, base_precision, adapter, optimizer: decided, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
 }

@@ -22,6 +22,8 @@ export interface SnapshotManifest {
   /** epoch (from 0) and batch within it that come next */
   position: { epoch: number; batch: number };
   trained_tokens: number;
+  /** steps just before this one that were given up; absent in snapshots from before that was possible */
+  skipped_in_a_row?: number;
   /** counter-based: seed and step are its whole state */
   generator: { algorithm: 'philox4x32-10'; seed: number };
   optimizer: { type: 'adamw'; step: number };

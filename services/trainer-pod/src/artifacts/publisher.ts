@@ -83,7 +83,7 @@ export function publisher(options: {
       enqueue(async () => {
         await options.metricsStored();
         const manifest = await publish('checkpoint', message);
-        const { step, ...metrics } = message.metrics;
+        const { step, skipped: _skipped, ...metrics } = message.metrics;
         await insisting(() => bus.request('trainer.put_checkpoint', { ...holder, step, epoch: message.epoch, metrics, manifest }));
         await rm(message.folder, { recursive: true, force: true });
       });

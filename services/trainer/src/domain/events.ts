@@ -14,13 +14,18 @@ export const EVENT = {
   succeeded: () => 'Fine tuning job successfully completed',
 } as const;
 
-/** At most this many metrics events a job: with more steps, every n-th and the last. */
+/** At most this many metrics events a job, beside those of skipped steps: with more steps, every n-th and the last. */
 export const METRICS_EVENTS = 1000;
 
 export const hasEvent = (step: number, steps: number): boolean => step === steps || step % Math.ceil(steps / METRICS_EVENTS) === 0;
 
 /** A metrics row with the time (ms) at which it was first reported. */
 export type TimedRow = MetricsRow & { at: number };
+
+const outcomeOf = ({ train_loss, skipped }: MetricsRow): string =>
+  skipped
+    ? `skipped, because the ${skipped.quantity} is not a finite number on rows ${skipped.rows.join(', ')}`
+    : `training loss=${train_loss.toFixed(4)}`;
 
 /** The event of one step; its id is derived, so that a resumed attempt's repeat is the same event. */
 export function metricsEvent(job: Pick<JobRecord, 'id'>, row: TimedRow, steps: number): FineTuningJobEvent {
@@ -29,8 +34,8 @@ export function metricsEvent(job: Pick<JobRecord, 'id'>, row: TimedRow, steps: n
     id: `ftevent-${job.id}-m${row.step}`,
     object: 'fine_tuning.job.event',
     created_at: Math.floor(row.at / 1000),
-    level: 'info',
-    message: `Step ${row.step}/${steps}: training loss=${row.train_loss.toFixed(4)}${validation}`,
+    level: row.skipped ? 'warn' : 'info',
+    message: `Step ${row.step}/${steps}: ${outcomeOf(row)}${validation}`,
     type: 'metrics',
     data: {
       step: row.step,
@@ -68,7 +73,7 @@ function goesFirst(event: LifeEvent, row: TimedRow): boolean {
 /** All events of a job, newest first: its life merged with its metrics. Nothing is repeated, whatever attempts there were. */
 export function allEvents(job: JobRecord, rows: TimedRow[]): FineTuningJobEvent[] {
   const steps = job.plan?.steps ?? 0;
-  const told = rows.filter((row) => hasEvent(row.step, steps));
+  const told = rows.filter((row) => row.skipped || hasEvent(row.step, steps));
   const events: FineTuningJobEvent[] = [];
   let next = 0;
   for (const event of job.work.events) {

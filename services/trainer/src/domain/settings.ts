@@ -19,6 +19,7 @@ export interface Settings {
     eps: number;
     weight_decay: number;
     max_grad_norm: number;
+    non_finite: 'stop' | 'skip';
     schedule: { type: 'constant' | 'linear' | 'cosine'; warmup_ratio: number };
   };
   sequence: { max_tokens: number; packing: boolean; on_overflow: 'error' | 'truncate' | 'drop' };
@@ -58,6 +59,7 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
       eps: optimizer.eps ?? 1e-8,
       weight_decay: optimizer.weight_decay ?? 0,
       max_grad_norm: optimizer.max_grad_norm ?? 1,
+      non_finite: optimizer.non_finite ?? 'stop',
       schedule: { type: optimizer.schedule?.type ?? 'linear', warmup_ratio: optimizer.schedule?.warmup_ratio ?? 0.1 },
     },
     sequence: {
