@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { type Benchmark, DataAbsentError } from './benchmark.js';
+import { compileBenchmark } from './compile/benchmark.js';
 import { fullStep } from './full-step/benchmark.js';
 import { loraStep } from './lora-step/benchmark.js';
 import { profile } from './profile/benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
 
-const BENCHMARKS: readonly Benchmark[] = [smallStep, loraStep, fullStep, profile];
+const BENCHMARKS: readonly Benchmark[] = [compileBenchmark, smallStep, loraStep, fullStep, profile];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
 
