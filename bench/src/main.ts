@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Benchmark, DataAbsentError } from './benchmark.js';
+import { compileBenchmark } from './compile/benchmark.js';
 import { encoderFrozen } from './encoder-frozen/benchmark.js';
 import { encoderFull } from './encoder-full/benchmark.js';
 import { equality } from './equality/benchmark.js';
@@ -8,7 +9,7 @@ import { loraStep } from './lora-step/benchmark.js';
 import { profile } from './profile/benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
 
-const BENCHMARKS: readonly Benchmark[] = [smallStep, loraStep, fullStep, profile, equality, encoderFull, encoderFrozen];
+const BENCHMARKS: readonly Benchmark[] = [smallStep, loraStep, fullStep, profile, equality, encoderFull, encoderFrozen, compileBenchmark];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
 

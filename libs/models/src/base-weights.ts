@@ -2,19 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LlamaConfig, llamaTensorShapes, openLlamaFolder, type TensorReader } from '@tunefleet/model-formats';
-import { type FrozenSource, type GraphBuilder, quantizeInt4, type Value, writeWeightsFile } from '@tunefleet/tensor';
+import { type FrozenSource, type GraphBuilder, placeWeightsFile, quantizeInt4, type Value, writeWeightsFile } from '@tunefleet/tensor';
 import { llamaLinears } from './families/linears.js';
 
 /** int4: the linear modules of the blocks in 4-bit blocks (GGUF's Q4_0); embeddings, norms and head stay float32. */
 export type BasePrecision = 'float32' | 'int4';
 
-/** A base model that does not change: its weights in one file that every compiled graph maps. */
+/** A base model that does not change: its weights in files that every compiled graph maps. */
 export interface BaseWeights {
   config: LlamaConfig;
   precision: BasePrecision;
   /** The weights as values of a graph, by name; each is made once. Those in 4-bit blocks only `linear` reads. */
   in(builder: GraphBuilder): (name: string) => Value;
-  /** Removes the file. Graphs that were compiled keep it mapped. */
+  /** Removes the files. Graphs that were compiled keep it mapped. */
   release(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export interface BaseWeightsOptions {
 }
 
 /**
- * Opens a Hugging Face folder. The file lies in a folder of its own under `scratch` until `release`; a process that is killed leaves it there.
+ * Opens a Hugging Face folder, which may go afterwards. The files lie in a folder of their own under `scratch` until `release`; a process that is killed leaves them there.
  * Errors: those of model-formats.
  */
 export async function openBaseWeights(folder: string, { precision = 'float32', scratch }: BaseWeightsOptions = {}): Promise<BaseWeights> {
@@ -39,7 +39,9 @@ export async function openBaseWeights(folder: string, { precision = 'float32', s
   }
 }
 
-/** Tensors of an open model in one file, likewise: the `quantized` in 4-bit blocks, the others as float32. */
+/**
+ * Tensors of an open model, likewise: those that are float32 where they lie, the `quantized` in 4-bit blocks and the others as float32 in one file.
+ */
 export async function mapWeights(
   weights: TensorReader,
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -49,8 +51,9 @@ export async function mapWeights(
   const home = await mkdtemp(join(scratch, 'tunefleet-base-'));
   const release = (): Promise<void> => rm(home, { recursive: true, force: true });
   /** One tensor in memory at a time. */
-  async function* parts(): AsyncGenerator<[name: string, data: Float32Array | Uint8Array]> {
+  async function* parts(asTheyAre: Readonly<Record<string, unknown>>): AsyncGenerator<[name: string, data: Float32Array | Uint8Array]> {
     for (const [name, [rows, columns]] of shapes) {
+      if (asTheyAre[name]) continue;
       const data = await weights.float32(name);
       if (!quantized.has(name)) {
         yield [name, data];
@@ -62,12 +65,36 @@ export async function mapWeights(
     }
   }
   try {
-    const sources = await writeWeightsFile(join(home, 'base.weights'), parts());
-    return { in: (builder) => frozenWeights(builder, shapes, sources), release };
+    const plain = [...shapes.keys()].filter((name) => !quantized.has(name));
+    const asTheyAre = placedTensors(weights, plain, home);
+    const sources = await writeWeightsFile(join(home, 'base.weights'), parts(asTheyAre));
+    return { in: (builder) => frozenWeights(builder, shapes, { ...asTheyAre, ...sources }), release };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** Bytes of an element: where a tensor begins at another multiple, it cannot be read as float32 in place. */
+const ELEMENT_BYTES = 4;
+
+/** Where the float32 tensors of safetensors files lie, under names of the files within `home`. */
+function placedTensors(weights: TensorReader, names: readonly string[], home: string): Record<string, { file: string; offset: number }> {
+  const links = new Map<string, string>();
+  const linkOf = (file: string): string => {
+    const known = links.get(file);
+    if (known !== undefined) return known;
+    const name = `base-${links.size}.safetensors`;
+    placeWeightsFile(file, home, name);
+    links.set(file, join(home, name));
+    return join(home, name);
+  };
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const { file, dtype, begin } = weights.info(name);
+      return file !== undefined && dtype === 'F32' && begin % ELEMENT_BYTES === 0 ? [[name, { file: linkOf(file), offset: begin }]] : [];
+    }),
+  );
 }
 
 const codesOf = (name: string): string => `${name}.codes`;

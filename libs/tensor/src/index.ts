@@ -9,7 +9,7 @@ export { printGraph } from './graph/printer.js';
 export { type DType, type FrozenSource, type Graph, graphOf, type Int4Source, type Value } from './graph/value.js';
 export type { Provider } from './lowering/legalize.js';
 export { lower } from './lowering/lower.js';
-export { writeWeightsFile } from './lowering/weights-file.js';
+export { placeWeightsFile, writeWeightsFile } from './lowering/weights-file.js';
 export * from './ops/index.js';
 export { dequantizeInt4, INT4_BLOCK, INT4_BLOCK_BYTES, type Int4Matrix, int4Blocks, quantizeInt4 } from './quantization/int4.js';
 export { type CompileOptions, compile } from './runtime/compile.js';

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { evaluate, GraphBuilder, graphOf, matmul, mul, printGraph, relu, transpose, type Value } from '../src/index.js';
+import { evaluate, GraphBuilder, graphOf, matmul, mul, printGraph, reduceSum, relu, reshape, transpose, type Value } from '../src/index.js';
+import { emit } from '../src/lowering/emit.js';
 import { fuse } from '../src/lowering/fuse.js';
 import { legalize } from '../src/lowering/legalize.js';
 
@@ -55,4 +56,16 @@ test('webgpu gets plain products only', () => {
     (graph) => legalize(fuse(graph), 'webgpu'),
     ['transpose(%1) permutation=[1, 0]', 'matmul(%0, %2) alpha=1 transA=false transB=false', 'mul(%3, %4)', 'relu(%5)'],
   );
+});
+
+test('the model tells the size of every value between inputs and outputs', () => {
+  const g = new GraphBuilder();
+  const x = g.input('x', 'f32', ['tokens', 4]);
+  const y = relu(reshape(matmul(x, g.input('w', 'f32', [4, 6])), ['2*tokens', 3]));
+  const { between, nodes } = emit(graphOf({ y: reduceSum(y, [0]), whole: y }));
+  const bySize = Object.fromEntries(between.map(({ name, shape }) => [name, shape]));
+  const sizeOf = (type: string) => bySize[nodes.find((node) => node.type === type)!.outputs[0]!];
+  expect(sizeOf('MatMul')).toEqual(['tokens', 6]);
+  expect(sizeOf('Reshape')).toEqual(['2*tokens', 3]);
+  expect(Object.keys(bySize)).not.toContain('whole');
 });

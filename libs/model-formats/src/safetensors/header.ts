@@ -16,6 +16,8 @@ export interface TensorInfo {
   shape: readonly number[];
   begin: number;
   end: number;
+  /** The file's path, where a file was opened. */
+  file?: string;
 }
 
 export interface SafetensorsHeader {

@@ -32,18 +32,19 @@ export class SafetensorsFile implements TensorReader {
   private constructor(
     private readonly source: RangeSource,
     private readonly header: SafetensorsHeader,
+    private readonly file: string | undefined,
   ) {
     this.names = [...header.tensors.keys()].sort(compareBytes);
   }
 
   /** Errors: those of the header, each by its code. */
-  static async from(source: RangeSource): Promise<SafetensorsFile> {
+  static async from(source: RangeSource, file?: string): Promise<SafetensorsFile> {
     try {
       const start = new Uint8Array(Math.min(source.size, LENGTH_BYTES + 1));
       await source.read(0, start);
       const header = new Uint8Array(headerLength(start, source.size));
       await source.read(LENGTH_BYTES, header);
-      return new SafetensorsFile(source, parseHeader(header, source.size));
+      return new SafetensorsFile(source, parseHeader(header, source.size), file);
     } catch (error) {
       await source.close();
       throw error;
@@ -57,7 +58,7 @@ export class SafetensorsFile implements TensorReader {
   info(name: string): TensorInfo {
     const info = this.header.tensors.get(name);
     if (!info) throw new ModelFormatError('missing_tensor', `there is no tensor \`${name}\``);
-    return info;
+    return this.file === undefined ? info : { ...info, file: this.file };
   }
 
   async bytes(name: string): Promise<Uint8Array> {
@@ -77,7 +78,7 @@ export class SafetensorsFile implements TensorReader {
 }
 
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
-  return SafetensorsFile.from(await fileSource(path));
+  return SafetensorsFile.from(await fileSource(path), path);
 }
 
 /** Byte order of the names' UTF-8, which for code points is not JavaScript's order of UTF-16 units. */

@@ -21,7 +21,7 @@ export interface OnnxInitializer {
   readonly bytes: Uint8Array | { readonly location: string; readonly offset: number; readonly length: number };
 }
 
-interface OnnxPort {
+export interface OnnxPort {
   readonly name: string;
   readonly type: number;
   readonly shape: readonly (number | string)[];
@@ -32,6 +32,8 @@ export interface OnnxModel {
   readonly initializers: readonly OnnxInitializer[];
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
+  /** Types and sizes of values that are neither inputs nor outputs. */
+  readonly between: readonly OnnxPort[];
 }
 
 const IR_VERSION = 10;
@@ -151,6 +153,7 @@ export const encodeModel = (model: OnnxModel): Uint8Array => {
   for (const item of model.initializers) graph.message(5, initializer(item));
   for (const item of model.inputs) graph.message(11, port(item));
   for (const item of model.outputs) graph.message(12, port(item));
+  for (const item of model.between) graph.message(13, port(item));
   return new Message()
     .varint(1, IR_VERSION)
     .string(2, 'tunefleet')

@@ -1,0 +1,45 @@
+/** Our side, a process of its own: node ours.js BASE TOKENS THREADS FOLDER. Imports count too: the clock starts with the process. */
+import { join } from 'node:path';
+import { train } from '@tunefleet/training-core';
+
+const [base = '', tokens = '64', threads = '2', folder = ''] = process.argv.slice(2);
+const length = Number(tokens);
+// Ids that every vocabulary of interest has; the same ones as in peers/compile.py.
+const ids = Int32Array.from({ length }, (_, i) => 20 + ((i * 7919) % 40_000));
+
+await train(
+  {
+    base,
+    adapter: { type: 'lora', rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' },
+    optimizer: {
+      type: 'adamw',
+      learning_rate: 1e-4,
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      weight_decay: 0,
+      max_grad_norm: 1,
+      schedule: { type: 'constant', warmup_ratio: 0 },
+    },
+    epochs: 1,
+    batch_size: 1,
+    micro_batch_size: 1,
+    max_steps: 1,
+    shuffle: false,
+    seed: 1,
+    snapshot: { every_steps: 100, keep: 1 },
+    threads: Number(threads),
+    folder: join(folder, `work-${process.pid}`),
+  },
+  { count: 1, get: () => ({ ids, weights: new Float32Array(length).fill(1) }) },
+  null,
+  null,
+  {
+    onStep() {
+      const seconds = process.uptime();
+      process.stdout.write(`${JSON.stringify({ value: seconds, seconds, peak_rss_mb: process.resourceUsage().maxRSS / 1024 })}\n`);
+    },
+    onSnapshot: () => {},
+    onCheckpoint: () => {},
+    shouldStop: () => 'continue',
+  },
+);
