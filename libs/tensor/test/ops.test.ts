@@ -118,6 +118,7 @@ const cases: Record<string, Case['build'] | Case> = {
   size: { build: ({ x }) => t.div(t.reduceSum(x), t.size(x.builder, 'n')), shapes: { x: ['n'] } },
   softmax: ({ x }) => t.softmax(x),
   'softmax of one': ({ x }) => t.softmax(x),
+  softmaxMatmul: ({ x, v }) => t.softmaxMatmul(x, v),
   'softmax far out': ({ x }) => t.softmax(x),
   logSoftmax: { build: ({ x }) => t.logSoftmax(x), shapes: { x: ['m', 'n', 5] } },
   crossEntropy: { build: ({ x, i }) => t.crossEntropy(x, i), shapes: { x: ['n', 6], i: ['n'] } },
