@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { QUERY_BLOCKS } from '@tunefleet/models';
 import { countProducts, graphOf, lower } from '@tunefleet/tensor';
 import { openTrainable, passGraph, type TrainingSpec } from '@tunefleet/training-core';
 import { matmulSeconds, rateOf } from './matmul-rate.js';
@@ -23,7 +24,7 @@ export async function shareOfMatmulRate(spec: TrainingSpec, tokens: number, step
     const bindings = new Map([
       ['tokens', tokens],
       ['trained', tokens],
-      ['span', tokens],
+      ['block', Math.ceil(tokens / QUERY_BLOCKS)],
       ['examples', 1],
     ]);
     const products = countProducts(graph, bindings);

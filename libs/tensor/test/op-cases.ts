@@ -208,4 +208,5 @@ export const CASES: Record<string, Case['build'] | Case> = {
     build: ({ q, k, v, bias }) => attention(q, k, v, bias),
     shapes: { k: [2, 'keys', 4], v: [2, 'keys', 4], bias: [1, 'keys'] },
   },
+  softmaxMatmul: ({ x, v }) => t.softmaxMatmul(x, v),
 };

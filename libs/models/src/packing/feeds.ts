@@ -1,11 +1,11 @@
 import type { LlamaConfig } from '@tunefleet/model-formats';
-import { type Feed, type GraphBuilder, reshape, type Value } from '@tunefleet/tensor';
+import { type Feed, type GraphBuilder, reshape, type Shape, type Tensor, type Value } from '@tunefleet/tensor';
 import { arrangeRows } from '../layers/arrange-rows.js';
-import { causalBias, groupedAttention, type HeadShape } from '../layers/attention.js';
+import { causalAttention, causalBiases, type HeadShape, QUERY_BLOCKS } from '../layers/attention.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
 import type { PackedExamples } from './pack.js';
 
-/** Values of a graph over packed examples; their feeds come from {@link packedFeeds}. Dimensions: tokens, examples, span, trained. */
+/** Values of a graph over packed examples; their feeds come from {@link packedFeeds}. Dimensions: tokens, examples, block, trained. */
 export interface PackedInputs {
   ids: Value;
   cos: Value;
@@ -23,13 +23,13 @@ export interface PackedInputs {
 export function packedInputs(builder: GraphBuilder, config: LlamaConfig): PackedInputs {
   const { heads, keyValueHeads, headSize } = config;
   const lengths = builder.input('lengths', 'i32', ['examples']);
-  const index = (name: string, count: number) => ({
-    slots: builder.input(`${name}_of_slot`, 'i32', ['examples', count, 'span']),
+  const index = (name: string, count: number, slots: Shape) => ({
+    slots: builder.input(`${name}_of_slot`, 'i32', slots),
     back: builder.input(`slot_of_${name}`, 'i32', ['tokens', count]),
   });
-  const queries = index('query', heads);
-  const keys = keyValueHeads === heads ? queries : index('key', keyValueHeads);
-  const bias = builder.scope('mask', () => causalBias(builder, lengths, 'span'));
+  const queries = index('query', heads, [QUERY_BLOCKS, 'examples', heads, 'block']);
+  const keys = index('key', keyValueHeads, ['examples', keyValueHeads, `${QUERY_BLOCKS}*block`]);
+  const biases = builder.scope('mask', () => causalBiases(builder, lengths));
   const trainedTokens = builder.input('trained_tokens', 'i32', ['trained']);
   const trainedOfToken = builder.input('trained_of_token', 'i32', ['tokens']);
   const rows = (x: Value): Value => reshape(x, [-1, headSize]);
@@ -40,7 +40,7 @@ export function packedInputs(builder: GraphBuilder, config: LlamaConfig): Packed
     cos: builder.input('cos', 'f32', ['tokens', headSize / 2]),
     sin: builder.input('sin', 'f32', ['tokens', headSize / 2]),
     attention(q, k, v) {
-      const attended = groupedAttention(shape, spread(q, queries), spread(k, keys), spread(v, keys), bias);
+      const attended = causalAttention(shape, spread(q, queries), spread(k, keys), spread(v, keys), biases);
       return reshape(arrangeRows(rows(attended), queries.back, queries.slots), ['tokens', heads * headSize]);
     },
     trained: (x) => arrangeRows(x, trainedTokens, trainedOfToken, { gaps: true }),
@@ -54,7 +54,9 @@ export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Re
   let table: RopeTable = ropeTable(config, 0);
   return (packed) => {
     if (table.positions < packed.span) table = ropeTable(config, Math.max(packed.span, 2 * table.positions));
-    const queries = headIndex(packed, config.heads);
+    const span = QUERY_BLOCKS * Math.ceil(packed.span / QUERY_BLOCKS);
+    const queries = blockIndex(packed, config.heads, span, QUERY_BLOCKS);
+    const keys = headIndex(packed, config.keyValueHeads, span);
     return {
       ids: packed.ids,
       cos: rowsAt(table.cos, packed.positions, config.headSize / 2),
@@ -62,7 +64,8 @@ export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Re
       lengths: packed.lengths,
       query_of_slot: queries.slots,
       slot_of_query: queries.back,
-      ...(config.keyValueHeads === config.heads ? {} : keyFeeds(packed, config.keyValueHeads)),
+      key_of_slot: keys.slots,
+      slot_of_key: keys.back,
       trained_tokens: packed.trainedTokens,
       trained_of_token: packed.trainedOfToken,
       targets: packed.targets,
@@ -71,26 +74,36 @@ export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Re
   };
 }
 
-function keyFeeds(packed: PackedExamples, count: number): Record<string, Feed> {
-  const { slots, back } = headIndex(packed, count);
-  return { key_of_slot: slots, slot_of_key: back };
+interface SlotIndex {
+  slots: Tensor<Int32Array>;
+  /** [tokens * heads] */
+  back: Int32Array;
 }
 
 /** Between rows [tokens * heads] and [examples, heads, span]: transposition and padding in one gather each way. */
-export function headIndex({ tokenOfSlot, slotOfToken, span }: PackedExamples, heads: number): { slots: Feed; back: Feed } {
-  const slots = new Int32Array(tokenOfSlot.length * heads);
-  for (let at = 0; at < slots.length; at++) {
-    const position = at % span;
-    const row = Math.floor(at / span);
-    const example = Math.floor(row / heads);
-    slots[at] = tokenOfSlot[example * span + position]! * heads + (row % heads);
-  }
-  const back = new Int32Array(slotOfToken.length * heads);
-  slotOfToken.forEach((slot, token) => {
-    const example = Math.floor(slot / span);
-    for (let head = 0; head < heads; head++) back[token * heads + head] = (example * heads + head) * span + (slot - example * span);
+export function headIndex(packed: PackedExamples, heads: number, span = packed.span): SlotIndex {
+  const { slots, back } = blockIndex(packed, heads, span, 1);
+  return { slots: { data: slots.data, shape: slots.shape.slice(1) }, back };
+}
+
+/** The same with the span in blocks of their own: [blocks, examples, heads, span / blocks]. */
+function blockIndex({ lengths, ids }: PackedExamples, heads: number, span: number, blocks: number): SlotIndex {
+  const block = span / blocks;
+  const slots = new Int32Array(lengths.length * heads * span);
+  const back = new Int32Array(ids.length * heads);
+  let token = 0;
+  lengths.forEach((length, example) => {
+    for (let position = 0; position < length; position++, token++) {
+      const place = Math.floor(position / block);
+      for (let head = 0; head < heads; head++) {
+        const slot = ((place * lengths.length + example) * heads + head) * block + (position % block);
+        const row = token * heads + head;
+        slots[slot] = row;
+        back[row] = slot;
+      }
+    }
   });
-  return { slots: { data: slots, shape: [slots.length / (heads * span), heads, span] }, back };
+  return { slots: { data: slots, shape: [blocks, lengths.length, heads, block] }, back };
 }
 
 /** Rows of a table [positions, width] at each token's position. */

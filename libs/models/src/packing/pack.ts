@@ -8,7 +8,7 @@ export interface Example {
 }
 
 /**
- * Examples laid end to end, so that linear layers compute no pads, with the indices that spread them over [examples, span] for attention and back.
+ * Examples laid end to end, so that linear layers compute no pads, which attention alone spreads over [examples, span].
  * A token after an example's last trained one cannot change the loss and is left out.
  */
 export interface PackedExamples {
@@ -20,10 +20,6 @@ export interface PackedExamples {
   lengths: Int32Array;
   /** longest example */
   span: number;
-  /** [examples * span] token of each slot; 0 where the slot is a pad */
-  tokenOfSlot: Int32Array;
-  /** [tokens] slot of each token */
-  slotOfToken: Int32Array;
   /** [trained] token from whose hidden state a trained-on id is predicted, ascending */
   trainedTokens: Int32Array;
   /** [tokens] place among the trained, or `trained` where none is predicted */
@@ -75,19 +71,14 @@ function layOut(kept: readonly Sized[], predicted: (example: Sized, start: numbe
     positions: new Int32Array(tokens),
     lengths,
     span,
-    tokenOfSlot: new Int32Array(kept.length * span),
-    slotOfToken: new Int32Array(tokens),
   };
   const trained: Prediction[] = [];
   let token = 0;
-  kept.forEach((example, place) => {
+  kept.forEach((example) => {
     trained.push(...predicted(example, token));
     for (let position = 0; position < example.length; position++, token++) {
-      const slot = place * span + position;
       packed.ids[token] = example.ids[position]!;
       packed.positions[token] = position;
-      packed.slotOfToken[token] = slot;
-      packed.tokenOfSlot[slot] = token;
     }
   });
   const trainedOfToken = new Int32Array(tokens).fill(trained.length);

@@ -2,9 +2,10 @@ import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { mulOp } from '../ops/arithmetic.js';
 import { constantOp } from '../ops/leaves.js';
-import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
+import { type MatmulAttributes, matmul, matmulOp } from '../ops/matmul.js';
 import { transposeOp } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
+import { softmaxMatmulOp } from '../ops/softmax-matmul.js';
 
 /** What lies under transposes that exchange exactly the last two axes, and whether their number is odd. */
 const underTransposes = (value: Value): { under: Value; odd: boolean } => {
@@ -37,6 +38,8 @@ export const fuse = (graph: Graph): Graph => {
       if (a.under === inputs[0] && b.under === inputs[1]) return null;
       return apply(matmulOp, [a.under, b.under], { transA: transA !== a.odd, transB: transB !== b.odd, alpha });
     }
+    // Its gradient has been taken; what is left is a product like others.
+    if (isMadeBy(value, softmaxMatmulOp)) return matmul(inputs[0]!, inputs[2]!);
     if (isMadeBy(value, mulOp)) {
       const place = inputs.findIndex((input) => isMadeBy(input, matmulOp));
       const factor = place < 0 ? null : scalarConstant(inputs[1 - place]!);

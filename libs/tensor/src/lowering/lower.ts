@@ -1,10 +1,12 @@
 import { checkGraph } from '../graph/checker.js';
 import type { Graph } from '../graph/value.js';
 import { fuse } from './fuse.js';
+import { join } from './join.js';
 import { legalize, type Provider } from './legalize.js';
 
 /** The passes between a graph as it was built and the one that is written as ONNX, in order. */
 const PASSES: readonly { readonly name: string; readonly run: (graph: Graph, provider: Provider) => Graph }[] = [
+  { name: 'join', run: join },
   { name: 'fuse', run: fuse },
   { name: 'legalize', run: legalize },
 ];

@@ -11,6 +11,7 @@ export { apply, type NdArray, type Primitive } from './primitive.js';
 export { argMax, reduceMax, reduceMean, reduceSum } from './reduction.js';
 export { rope } from './rope.js';
 export { crossEntropy, logSoftmax, softmax } from './softmax.js';
+export { softmaxMatmul } from './softmax-matmul.js';
 export {
   abs,
   cos,

@@ -11,6 +11,7 @@ import type { Primitive } from './primitive.js';
 import { argMaxOp, reduceMaxOp, reduceMeanOp, reduceSumOp } from './reduction.js';
 import { ropeOp } from './rope.js';
 import { logSoftmaxOp, softmaxOp } from './softmax.js';
+import { softmaxMatmulOp } from './softmax-matmul.js';
 import * as unary from './unary.js';
 
 /** Every primitive there is. What is not here is composed of these (linear, crossEntropy, rsqrt, square, greater). */
@@ -24,5 +25,5 @@ export const PRIMITIVES: readonly Primitive[] = [
   ...[reshapeOp, broadcastToOp, transposeOp, sliceOp, padOp, concatOp],
   ...[int4Op, dequantizeOp, int4LinearOp],
   ...[gatherOp, scatterAddRowsOp, pickOp],
-  ...[softmaxOp, logSoftmaxOp, rmsNormOp, layerNormOp, ropeOp],
+  ...[softmaxOp, softmaxMatmulOp, logSoftmaxOp, rmsNormOp, layerNormOp, ropeOp],
 ];
