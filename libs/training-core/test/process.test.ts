@@ -53,9 +53,12 @@ test('a process killed with -9 again and again ends with the bytes of one that r
   expect((await weightsOf(last)).equals(await weightsOf(whole))).toBe(true);
 });
 
-test('1,000 steps leave the memory where step 100 left it', async () => {
+// The gradients of a step are 78 KB: kept, they would be 77 MB after 980 steps. V8's own heap and compiled code grow by a few MB.
+const MOST_GROWTH_MB = 16;
+
+test('1,000 steps leave the memory where step 20 left it', async () => {
   const messages = await inProcess(await specOf('tiny-llama', 'full', { epochs: 200, max_steps: 1000 }), null);
-  const weighed = messages.filter((message) => message.rss !== undefined && message.row!.step % 50 === 0);
+  const weighed = messages.filter((message) => message.rss !== undefined && message.row!.step % 20 === 0);
   const at = (step: number): number => weighed.find(({ row }) => row!.step === step)!.rss! / 1e6;
-  expect(at(1000) - at(100)).toBeLessThan(10);
+  expect(at(1000) - at(20)).toBeLessThan(MOST_GROWTH_MB);
 });

@@ -14,7 +14,7 @@ const { outcome, folder } = await train(
   process.argv[3] || null,
   {
     onStep: (row) => {
-      if (row.step % 50 === 0) globalThis.gc?.();
+      if (row.step % 20 === 0) globalThis.gc?.();
       say({ row, rss: process.memoryUsage.rss() });
     },
     onSnapshot: (at, step) => say({ snapshot: at, step }),
