@@ -73,7 +73,13 @@ test('every default is filled in', () => {
 });
 
 test('an answered block may be posted back and gives itself', () => {
-  const settings = resolveSettings({ adapter: { type: 'full' }, optimizer: { learning_rate: 3e-4 }, priority: 3 }, auto, model, null);
+  const settings = resolveSettings(
+    { adapter: { type: 'full' }, optimizer: { learning_rate: 3e-4, non_finite: 'skip' }, priority: 3 },
+    auto,
+    model,
+    null,
+  );
+  expect(settings.optimizer.non_finite).toBe('skip');
   expect(resolveSettings({ ...settings, waiting: { reason: 'slots', place: 1 } }, auto, model, null)).toEqual(settings);
 });
 

@@ -1,0 +1,22 @@
+import { test } from '@jest/globals';
+import { matmul, mul, transpose } from '../src/index.js';
+import { fuse } from '../src/lowering/fuse.js';
+import { expectPass } from './pass.js';
+
+test('a transpose that a product reads becomes its flag', () => {
+  expectPass((a, b) => matmul(a, transpose(b)), fuse, ['matmul(%0, %1) alpha=1 transA=false transB=true']);
+  expectPass((a, b) => matmul(transpose(transpose(a)), b, { transB: true }), fuse, ['matmul(%0, %1) alpha=1 transA=false transB=true']);
+  expectPass((a, b) => matmul(transpose(b), transpose(a), { transA: true }), fuse, ['matmul(%1, %0) alpha=1 transA=false transB=true']);
+});
+
+test('a constant factor of a product becomes its alpha, unless the product is needed without it', () => {
+  expectPass((a, b) => mul(matmul(a, b, { transB: true }), 0.5), fuse, ['matmul(%0, %1) alpha=0.5 transA=false transB=true']);
+  expectPass(
+    (a, b) => {
+      const product = matmul(a, b, { transB: true });
+      return matmul(mul(product, 0.5), product, { transB: true });
+    },
+    fuse,
+    ['matmul(%0, %1) alpha=1 transA=false transB=true', 'mul(%2, %3)', 'matmul(%4, %2) alpha=1 transA=false transB=true'],
+  );
+});

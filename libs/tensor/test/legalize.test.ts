@@ -1,0 +1,26 @@
+import { test } from '@jest/globals';
+import { matmul, mul, relu } from '../src/index.js';
+import { fuse } from '../src/lowering/fuse.js';
+import { legalize } from '../src/lowering/legalize.js';
+import { expectPass } from './pass.js';
+
+test('on cpu a small product wider than tall is computed taller than wide', () => {
+  expectPass(
+    (a, b) => matmul(a, b, { transB: true }),
+    (graph) => legalize(graph, 'cpu'),
+    ['matmul(%1, %0) alpha=1 transA=false transB=true', 'transpose(%2) permutation=[1, 0]'],
+  );
+  expectPass(
+    (a, b) => matmul(b, a, { transB: true }),
+    (graph) => legalize(graph, 'cpu'),
+    ['matmul(%1, %0) alpha=1 transA=false transB=true'],
+  );
+});
+
+test('webgpu gets plain products only', () => {
+  expectPass(
+    (a, b) => relu(mul(matmul(a, b, { transB: true }), 0.5)),
+    (graph) => legalize(fuse(graph), 'webgpu'),
+    ['transpose(%1) permutation=[1, 0]', 'matmul(%0, %2) alpha=1 transA=false transB=false', 'mul(%3, %4)', 'relu(%5)'],
+  );
+});
