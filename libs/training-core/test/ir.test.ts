@@ -1,47 +1,20 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { float32Tensor, type LlamaConfig, llamaTensorShapes, writeLlamaFolder } from '@tunefleet/model-formats';
 import { graphOf, lower, type Provider, printGraph } from '@tunefleet/tensor';
 import { expectGolden } from '../../../tools/jest/golden.js';
+import { oneLayerLlama } from '../../models/test/one-layer.js';
 import { openTrainable } from '../src/model/open-trainable.js';
 import { passGraph } from '../src/model/pass-graph.js';
 import type { TrainingSpec } from '../src/spec.js';
-import { folderOf, specOf, workFolder } from './fixture.js';
+import { folderOf, specOf } from './fixture.js';
 
 // The text of what a pass makes of one tiny model a family and task: a change of a pass is a difference to review here. UPDATE_IR=1 writes it.
 const FOLDER = join(import.meta.dirname, 'ir');
 
-/** One layer, every size another number, so that the text is short and no two axes can be confused. */
-const CONFIG: LlamaConfig = {
-  hiddenSize: 12,
-  intermediateSize: 20,
-  layers: 1,
-  heads: 4,
-  keyValueHeads: 2,
-  headSize: 6,
-  vocabularySize: 17,
-  maxPositions: 64,
-  normEpsilon: 1e-5,
-  ropeTheta: 10_000,
-  tiedEmbeddings: false,
-  bosTokenId: 1,
-  eosTokenIds: [2],
-  padTokenId: null,
-};
-
-async function tinyLlama(): Promise<string> {
-  const folder = join(await workFolder(), 'base');
-  const tensors = [...llamaTensorShapes(CONFIG)].map(([name, shape]) =>
-    float32Tensor(name, shape, new Float32Array(shape.reduce((a, b) => a * b, 1))),
-  );
-  await writeLlamaFolder(folder, CONFIG, tensors);
-  return folder;
-}
-
 const llama = async (adapter: TrainingSpec['adapter']): Promise<TrainingSpec> => {
   const { continueFrom: _, ...spec } = await specOf('tiny-llama', 'lora');
-  return { ...spec, base: await tinyLlama(), adapter };
+  return { ...spec, base: await oneLayerLlama(), adapter };
 };
 
 const CASES: [name: string, spec: () => Promise<TrainingSpec>, providers: Provider[]][] = [

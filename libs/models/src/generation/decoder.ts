@@ -65,7 +65,7 @@ export class Decoder {
   }
 }
 
-function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShapes): Record<string, Value> {
+export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShapes): Record<string, Value> {
   const builder = new GraphBuilder();
   const config = savedConfig(base.config, saved);
   const { heads, keyValueHeads, headSize } = config;
