@@ -1,5 +1,6 @@
 import type { LoraSettings } from '@tunefleet/model-formats';
 import type { BasePrecision, Example } from '@tunefleet/models';
+import type { CompiledCache } from '@tunefleet/tensor';
 import type { ScheduleSpec } from './schedules/schedule.js';
 
 /** Rows by number; `get` may read from disk but answers at once. */
@@ -49,6 +50,8 @@ export interface TrainingSpec {
   seed: number;
   snapshot: { every_steps: number; keep: number };
   threads: number;
+  /** where compiled graphs are kept from one process to the next; without it each compiles anew, to the same bytes */
+  cache?: CompiledCache;
   /** work folder: snapshots/, checkpoints/, result/ are made in it */
   folder: string;
 }

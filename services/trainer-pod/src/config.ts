@@ -15,7 +15,7 @@ export const Config = Type.Object({
   TUNEFLEET_HEARTBEAT_MS: Type.Integer({ minimum: 100, default: 5000 }),
   /** Snapshots are uploaded this far apart (milliseconds) at least: what a lost pod costs at most, beside its last step. */
   TUNEFLEET_SNAPSHOT_UPLOAD_MS: Type.Integer({ minimum: 0, default: 5000 }),
-  /** Inputs of earlier jobs kept below TMPDIR. */
+  /** Inputs of earlier jobs kept below TMPDIR; as many bytes again of graphs that they were compiled to. */
   TUNEFLEET_POD_CACHE_BYTES: Type.Integer({ minimum: 0, default: 4 * 1024 ** 3 }),
   /** Memory that this pod may use, where no cgroup says so. */
   TUNEFLEET_POD_MEMORY_BYTES: Type.Optional(Type.Integer({ minimum: 1 })),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ export interface PodParts {
   uploadMs: number;
   /** Revision of the code, for the lineage. */
   code: string;
-  /** Bytes of inputs kept for the next job. */
+  /** Bytes of inputs kept for the next job, and as many of compiled graphs. */
   cacheBytes: number;
 }
 
@@ -65,7 +66,23 @@ export async function runJob(
   }
 }
 
-async function placeInputs({ cache, threads }: PodParts, spec: TrainingClaim, folder: string, signal: AbortSignal): Promise<void> {
+/** Of what the base is made: graphs compiled over it are kept by this. */
+const weightsOf = (files: TrainingClaim['base_files']): string =>
+  createHash('sha256')
+    .update(
+      files
+        .map(({ path, sha256 }) => `${path} ${sha256}\n`)
+        .sort()
+        .join(''),
+    )
+    .digest('hex');
+
+async function placeInputs(
+  { cache, threads, workFolder, cacheBytes }: PodParts,
+  spec: TrainingClaim,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
   await cache.place(spec.base_files, join(folder, 'base'), signal);
   if (spec.adapter_files) await cache.place(spec.adapter_files, join(folder, 'adapter'), signal);
   await cache.place(spec.training_files, join(folder, 'data/train'), signal);
@@ -85,6 +102,7 @@ async function placeInputs({ cache, threads }: PodParts, spec: TrainingClaim, fo
     seed: spec.seed,
     snapshot: spec.snapshot,
     threads,
+    cache: { folder: join(workFolder, 'graphs'), weights: weightsOf(spec.base_files), bytes: cacheBytes },
     continues: spec.adapter_files !== null,
     validates: spec.validation_files !== null,
     classifies: spec.task === 'classification',

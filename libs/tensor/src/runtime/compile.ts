@@ -6,6 +6,7 @@ import { graphOf, type Value } from '../graph/value.js';
 import { emit } from '../lowering/emit.js';
 import { lower } from '../lowering/lower.js';
 import { writeModel } from '../lowering/write-model.js';
+import { type CompiledCache, cachedSession } from './compiled-cache.js';
 import { Executable } from './executable.js';
 import { createSession } from './session.js';
 import type { SessionSettings } from './settings.js';
@@ -16,6 +17,8 @@ export interface CompileOptions extends SessionSettings {
   readonly folder?: string;
   /** Outputs that a run may write over an input (output name to input name): state that is updated where it lies. */
   readonly inPlace?: Readonly<Record<string, string>>;
+  /** Keep the session's work for the next process. Not for graphs with weights in memory. */
+  readonly cache?: CompiledCache | undefined;
 }
 
 /** Outputs, and the values they need, as something that runs. Inputs that no output needs are not part of it. */
@@ -29,7 +32,13 @@ export const compile = async (options: CompileOptions): Promise<Executable> => {
   const folder = options.folder ?? (await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-graph-')));
   const discard = async (): Promise<void> => (options.folder === undefined ? rm(folder, { recursive: true, force: true }) : undefined);
   try {
-    const session = await createSession(await writeModel(emit(graph), folder), options);
+    const model = emit(graph);
+    const path = await writeModel(model, folder);
+    const mapped = model.frozen.every(({ source }) => 'file' in source);
+    const weightBytes = model.frozen.reduce((sum, { bytes }) => sum + bytes, 0);
+    const session = await (options.cache && mapped
+      ? cachedSession(path, weightBytes, options, options.cache)
+      : createSession(path, options));
     return new Executable(session, graph, { inPlace, declared: (name) => builder.declares(name), discard });
   } catch (error) {
     await discard();

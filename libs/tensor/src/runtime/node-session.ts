@@ -35,11 +35,12 @@ export class NodeSession implements EngineSession {
     this.#session = session;
   }
 
-  static async open(path: string, { provider, threads, entries, profile }: ResolvedSettings): Promise<NodeSession> {
+  static async open(path: string, { provider, threads, entries, profile, optimization, saveTo }: ResolvedSettings): Promise<NodeSession> {
     const session = await InferenceSession.create(path, {
       executionProviders: [provider],
       executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
+      ...(saveTo === null ? {} : { optimizedModelFilePath: saveTo }),
       enableMemPattern: false,
       enableCpuMemArena: true,
       intraOpNumThreads: threads,

@@ -1,18 +1,25 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Batch, dropoutMask } from '@tunefleet/models';
-import { compile, type Executable, type Feed, type Tensor } from '@tunefleet/tensor';
+import { type CompiledCache, compile, type Executable, type Feed, type Tensor } from '@tunefleet/tensor';
 import { gradientName, passGraph } from '../model/pass-graph.js';
 import type { Trainable } from '../model/trainable.js';
 import { addInto } from '../optimizers/accumulation.js';
 import { viewOf } from '../parameters.js';
+import type { TrainingSpec } from '../spec.js';
 import type { PassSums } from './accumulate.js';
+
+interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'cache'> {
+  /** an existing folder */
+  scratch: string;
+}
 
 /** The compiled forward (and backward) passes of one model over one flat array of parameters. Their files lie in `scratch`, the caller's to remove. */
 export class Passes {
   readonly #model: Trainable;
   readonly #parameters: Readonly<Record<string, Float32Array>>;
   readonly #settings: { threads: number; spinning: boolean };
+  readonly #cache: CompiledCache | undefined;
   readonly #seed: number;
   readonly #scratch: string;
   #sites: ReadonlyMap<string, number> = new Map();
@@ -21,10 +28,11 @@ export class Passes {
   #training: Executable | null = null;
   #validation: Executable | null = null;
 
-  constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch }: { threads: number; seed: number; scratch: string }) {
+  constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch, cache }: PassSettings) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
     this.#settings = { threads, spinning: true };
+    this.#cache = cache;
     this.#seed = seed;
     this.#scratch = scratch;
   }
@@ -58,7 +66,8 @@ export class Passes {
     const { outputs, dropout } = passGraph(this.#model, training);
     if (training) this.#sites = dropout;
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
-    return compile({ ...this.#settings, folder, outputs });
+    // The graph that a job begins with: that of validation is not waited for at its start.
+    return compile({ ...this.#settings, folder, outputs, cache: training ? this.#cache : undefined });
   }
 
   /** A mask a site, from (seed, step, micro-batch, site) alone. */

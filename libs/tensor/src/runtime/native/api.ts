@@ -15,6 +15,7 @@ const FUNCTIONS = {
   CreateEnv: { slot: 3, arguments: ['int', 'str', 'out'] },
   CreateSession: { slot: 7, arguments: ['handle', 'path', 'handle', 'out'] },
   CreateSessionOptions: { slot: 10, arguments: ['out'] },
+  SetOptimizedModelFilePath: { slot: 11, arguments: ['handle', 'path'] },
   SetSessionExecutionMode: { slot: 13, arguments: ['handle', 'int'] },
   EnableProfiling: { slot: 14, arguments: ['handle', 'path'] },
   DisableMemPattern: { slot: 17, arguments: ['handle'] },

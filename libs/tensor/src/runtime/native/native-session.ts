@@ -10,7 +10,7 @@ import { memoryOf } from './device-memory.js';
 
 // Enumerations of onnxruntime_c_api.h.
 const SEQUENTIAL = 0;
-const ALL_OPTIMIZATIONS = 99;
+const OPTIMIZATION = { none: 0, all: 99 } as const;
 const ONLY_ERRORS = 3;
 
 const appendProvider = (options: Handle, provider: Provider): void => {
@@ -20,12 +20,13 @@ const appendProvider = (options: Handle, provider: Provider): void => {
   if (provider === 'webgpu') api.SessionOptionsAppendExecutionProvider(options, 'WebGPU', 0n, 0n, 0);
 };
 
-const makeOptions = ({ provider, threads, entries, profile }: ResolvedSettings): Handle => {
+const makeOptions = ({ provider, threads, entries, profile, optimization, saveTo }: ResolvedSettings): Handle => {
   const api = ortApi();
   const options = api.CreateSessionOptions();
   try {
     api.SetSessionExecutionMode(options, SEQUENTIAL);
-    api.SetSessionGraphOptimizationLevel(options, ALL_OPTIMIZATIONS);
+    api.SetSessionGraphOptimizationLevel(options, OPTIMIZATION[optimization]);
+    if (saveTo !== null) api.SetOptimizedModelFilePath(options, saveTo);
     api.DisableMemPattern(options);
     api.SetIntraOpNumThreads(options, threads);
     api.SetInterOpNumThreads(options, 1);
