@@ -1,5 +1,5 @@
 import type { ConstantData, GraphBuilder } from '../graph/builder.js';
-import type { Dimension, Shape } from '../graph/dimension.js';
+import { canonical, type Dimension, type Shape } from '../graph/dimension.js';
 import type { DType, FrozenSource, Value } from '../graph/value.js';
 import { ONNX_TYPE } from '../lowering/emitter.js';
 import type { Primitive } from './primitive.js';
@@ -67,7 +67,7 @@ export const iotaOp: Primitive<{ length: Dimension }> = {
   },
 };
 
-export const iota = (builder: GraphBuilder, length: Dimension): Value => builder.append(iotaOp, [], { length });
+export const iota = (builder: GraphBuilder, length: Dimension): Value => builder.append(iotaOp, [], { length: canonical(length) });
 
 /** A dimension's size as a float32 scalar. */
 export const sizeOp: Primitive<{ dimension: Dimension }> = {
@@ -80,4 +80,4 @@ export const sizeOp: Primitive<{ dimension: Dimension }> = {
 };
 
 export const size = (builder: GraphBuilder, dimension: Dimension): Value =>
-  typeof dimension === 'number' ? builder.scalar(dimension, 'f32') : builder.append(sizeOp, [], { dimension });
+  typeof dimension === 'number' ? builder.scalar(dimension, 'f32') : builder.append(sizeOp, [], { dimension: canonical(dimension) });
