@@ -55,6 +55,12 @@ test('each variable that a service reads stands in docs/operations.md or docs/ar
   expect(read.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
+test.each(['tensor', 'models', 'training-core'])('the README of %s lists the folders of its source', (library) => {
+  const folders = readdirSync(join(repository, 'libs', library, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const text = document('libs', library, 'README.md');
+  expect(folders.map(({ name }) => `src/${name}/`).filter((folder) => !text.includes(folder))).toEqual([]);
+});
+
 test('each decision is in the index', () => {
   const pages = readdirSync(join(repository, 'docs', 'decisions')).filter((name) => /^\d{4}-/.test(name));
   const index = document('docs', 'decisions', 'README.md');
