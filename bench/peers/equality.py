@@ -1,6 +1,7 @@
-"""PyTorch's side of equality: python equality.py FOLDER MODEL THREADS.
+"""PyTorch's side of equality: python equality.py FOLDER MODEL THREADS float32|int4.
 
 Trains FOLDER/initial (PEFT) on FOLDER/rows.json over MODEL, row by row (no pads), AdamW, warm-up and linear decay, and prints the loss of each step.
+int4: the linear layers of the blocks are first rounded as gguf's reference quantizer rounds to Q4_0.
 Where FOLDER/logits.f32 lies (ours, of the first rows' tokens from which an answer is predicted), it is held against transformers in float64.
 """
 import json
@@ -8,10 +9,12 @@ import os
 import sys
 
 import torch
+from gguf import quants
+from gguf.constants import GGMLQuantizationType
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, get_linear_schedule_with_warmup
 
-folder, base, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+folder, base, threads, precision = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 STEPS, BATCH, RATE, WARM_UP, MAX_NORM, LOGIT_ROWS = 60, 4, 2e-4, 6, 1.0, 8
 torch.set_num_threads(threads)
 work = json.load(open(f"{folder}/rows.json"))
@@ -19,7 +22,13 @@ rows = [(torch.tensor([ids]), torch.tensor(weights)) for ids, weights in zip(wor
 
 
 def load(dtype):
-    return AutoModelForCausalLM.from_pretrained(base, dtype=dtype, attn_implementation="eager").eval()
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager").eval()
+    if precision == "int4":
+        for name, parameter in model.named_parameters():
+            if "_proj" in name:
+                blocks = quants.quantize(parameter.detach().numpy(), GGMLQuantizationType.Q4_0)
+                parameter.data.copy_(torch.from_numpy(quants.dequantize(blocks, GGMLQuantizationType.Q4_0)))
+    return model.to(dtype)
 
 
 def logits(model):

@@ -1,15 +1,28 @@
 import { parseArgs } from 'node:util';
 import { type Benchmark, DataAbsentError } from './benchmark.js';
 import { compileBenchmark } from './compile/benchmark.js';
+import { decode } from './decode/benchmark.js';
 import { encoderFrozen } from './encoder-frozen/benchmark.js';
 import { encoderFull } from './encoder-full/benchmark.js';
 import { equality } from './equality/benchmark.js';
 import { fullStep } from './full-step/benchmark.js';
 import { loraStep } from './lora-step/benchmark.js';
 import { profile } from './profile/benchmark.js';
+import { qloraStep } from './qlora-step/benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
 
-const BENCHMARKS: readonly Benchmark[] = [smallStep, loraStep, fullStep, profile, equality, encoderFull, encoderFrozen, compileBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  smallStep,
+  loraStep,
+  qloraStep,
+  fullStep,
+  decode,
+  profile,
+  equality,
+  encoderFull,
+  encoderFrozen,
+  compileBenchmark,
+];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
 

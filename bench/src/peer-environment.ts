@@ -36,3 +36,19 @@ export function peerPython(): string | null {
   writeFileSync(join(folder, 'complete'), '');
   return python;
 }
+
+/**
+ * Whether the peers' environment has a module that only some rows need and that is built from source (minutes): installed once; into an environment
+ * that was given, never. Where it cannot be had, the reason is on stderr.
+ */
+export function peerHas(python: string, module: string, requirement: string): boolean {
+  const found = (): boolean => spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0;
+  if (found()) return true;
+  if (!process.env['TUNEFLEET_PEER_PYTHON']) {
+    process.stderr.write(`bench: building ${requirement} once\n`);
+    const { status } = spawnSync(python, ['-m', 'pip', 'install', '--quiet', requirement], { stdio: ['ignore', 'inherit', 'inherit'] });
+    if (status === 0 && found()) return true;
+  }
+  process.stderr.write(`bench: ${requirement} is not there; its rows have no peer\n`);
+  return false;
+}

@@ -1,23 +1,32 @@
-/** Our side, a process of its own: node ours.js FOLDER MODEL THREADS. Writes logits.f32; the last line is {"losses": [...]}. */
+/** Our side, a process of its own: node ours.js FOLDER MODEL THREADS float32|int4. Writes logits.f32; the last line is {"losses": [...]}. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { causalLlama, openBaseWeights, weightParts } from '@tunefleet/models';
+import { llamaTensorShapes } from '@tunefleet/model-formats';
+import { type BasePrecision, causalLlama, openBaseWeights, weightParts } from '@tunefleet/models';
 import { compile, GraphBuilder } from '@tunefleet/tensor';
 import { train } from '@tunefleet/training-core';
 import { BATCH, LOGIT_ROWS, LORA, readRows, STEPS } from './work.js';
 
-const [folder = '', model = '', threads = '2'] = process.argv.slice(2);
+const [folder = '', model = '', threads = '2', base_precision = 'float32'] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  BasePrecision,
+];
 const { ids, weights } = readRows(folder);
 const rows = ids.map((row, index) => ({ ids: Int32Array.from(row), weights: Float32Array.from(weights[index] ?? []) }));
 
 /** Logits of the tokens from which the first rows' trained-on tokens are predicted, [tokens, vocabulary]. */
 async function logits(): Promise<Float32Array> {
-  const base = await openBaseWeights(model, { scratch: folder });
+  const base = await openBaseWeights(model, { precision: base_precision, scratch: folder });
   const network = causalLlama(base.config);
   const batch = network.batch(rows.slice(0, LOGIT_ROWS));
   if (!batch) throw new Error('no row is trained on');
   const builder = new GraphBuilder();
-  const outputs = network.build(builder, { ...weightParts(base.in(builder)), dropout: (_site, _probability, x) => x });
+  const shapes = llamaTensorShapes(base.config);
+  const weight = base.in(builder);
+  const parts = weightParts((name) => (shapes.has(name) ? weight(name) : undefined));
+  const outputs = network.build(builder, { ...parts, dropout: (_site, _probability, x) => x });
   const graph = await compile({
     outputs: { logits: outputs.logits },
     threads: Number(threads),
@@ -36,6 +45,7 @@ async function losses(): Promise<number[]> {
   await train(
     {
       base: model,
+      base_precision,
       adapter: { ...LORA },
       continueFrom: join(folder, 'initial'),
       optimizer: {

@@ -22,13 +22,15 @@ export async function compareSteps(bench: string, variant: Variant, { json, ours
   try {
     await makeWork(folder, tokens);
     const args = [folder, variant, THREADS];
-    const name = `PyTorch + transformers${variant === 'lora' ? ' + PEFT' : ''}`;
+    // PyTorch has no 4-bit base on a CPU: its side of qlora is LoRA over float32.
+    const theirs = variant === 'full' ? 'full' : 'lora';
+    const name = `PyTorch + transformers${theirs === 'lora' ? ' + PEFT' : ''}, float32`;
     const row = await compare({
       bench,
       variant: `${tokens} tokens`,
       unit: 'tokens/s',
       ours: { command: process.execPath, args: [OURS, ...args] },
-      peer: python === null ? null : { name, command: python, args: [PEER, ...args] },
+      peer: python === null ? null : { name, command: python, args: [PEER, folder, theirs, THREADS] },
       rounds: 3,
     });
     const { share_of_matmul_rate } = row.ours as Measured & ProductShare;

@@ -1,4 +1,4 @@
-/** Our side, a process of its own: node ours.js FOLDER lora|full THREADS. */
+/** Our side, a process of its own: node ours.js FOLDER lora|qlora|full THREADS. */
 import { memoryFigures } from '@tunefleet/tensor';
 import { train } from '@tunefleet/training-core';
 import { shareOfMatmulRate } from './share-of-matmul-rate.js';

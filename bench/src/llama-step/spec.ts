@@ -4,13 +4,15 @@ import type { Example } from '@tunefleet/models';
 import type { TrainingSpec } from '@tunefleet/training-core';
 import { ALPHA, RANK, STEPS } from './work.js';
 
-export type Variant = 'lora' | 'full';
+/** qlora: LoRA over the base in 4-bit blocks */
+export type Variant = 'lora' | 'qlora' | 'full';
 
 /** The run that is timed: AdamW at a constant rate, one row a step. */
 export function stepSpec(folder: string, variant: Variant, threads: number): TrainingSpec {
   return {
     base: join(folder, 'base'),
-    adapter: variant === 'lora' ? { type: 'lora', rank: RANK, alpha: ALPHA, dropout: 0, targets: 'all-linear' } : { type: 'full' },
+    base_precision: variant === 'qlora' ? 'int4' : 'float32',
+    adapter: variant === 'full' ? { type: 'full' } : { type: 'lora', rank: RANK, alpha: ALPHA, dropout: 0, targets: 'all-linear' },
     optimizer: {
       type: 'adamw',
       learning_rate: 1e-4,

@@ -11,7 +11,6 @@ export type BasePrecision = 'float32' | 'int4';
 /** A base model that does not change: its weights in files that every compiled graph maps. */
 export interface BaseWeights {
   config: LlamaConfig;
-  precision: BasePrecision;
   /** The weights as values of a graph, by name; each is made once. Those in 4-bit blocks only `linear` reads. */
   in(builder: GraphBuilder): (name: string) => Value;
   /** Removes the files. Graphs that were compiled keep it mapped. */
@@ -33,7 +32,7 @@ export async function openBaseWeights(folder: string, { precision = 'float32', s
   const { config, weights } = await openLlamaFolder(folder);
   const quantized = new Set(precision === 'int4' ? llamaLinears(config).map(({ name }) => `${name}.weight`) : []);
   try {
-    return { config, precision, ...(await mapWeights(weights, llamaTensorShapes(config), scratch, quantized)) };
+    return { config, ...(await mapWeights(weights, llamaTensorShapes(config), scratch, quantized)) };
   } finally {
     await weights.close();
   }

@@ -1,5 +1,5 @@
 import type { LlamaConfig, LoraAdapter } from '@tunefleet/model-formats';
-import { compile, type Executable, type Feed, GraphBuilder, gather, linear, releaseTensors, reshape, type Value } from '@tunefleet/tensor';
+import { compile, type Executable, type Feed, GraphBuilder, gather, linear, releaseTensors, type Value } from '@tunefleet/tensor';
 import { addLora } from '../adapters/lora.js';
 import { savedConfig, savedWeights } from '../adapters/saved-modules.js';
 import type { BaseWeights } from '../base-weights.js';
@@ -30,10 +30,15 @@ export class Decoder {
    */
   static async compile(
     base: BaseWeights,
-    { threads, adapted, saved = new Map() }: { threads: number; adapted: boolean; saved?: SavedShapes },
+    {
+      threads,
+      spinning = false,
+      adapted,
+      saved = new Map(),
+    }: { threads: number; spinning?: boolean; adapted: boolean; saved?: SavedShapes },
   ): Promise<Decoder> {
     const outputs = stepGraph(base, adapted, saved);
-    return new Decoder(base.config, await compile({ outputs, threads, spinning: threads > 1, prepacking: base.precision === 'int4' }));
+    return new Decoder(base.config, await compile({ outputs, threads, spinning }));
   }
 
   /** Logits after the last of `ids` [vocabulary]; the cache grows by them. */
@@ -73,7 +78,8 @@ export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShape
   const weight = savedWeights(base.config, base.in(builder), inputs);
   const outputs: Record<string, Value> = {};
   const total = builder.input('total', 'i32', []);
-  const last = builder.input('last', 'i32', [1]);
+  // One token, under a name: the products after it stay as they are instead of being turned for the sake of other thread counts (legalize), which is slow.
+  const last = builder.input('last', 'i32', ['wanted']);
   const attention = (layer: number, q: Value, k: Value, v: Value): Value => {
     outputs[`key.${layer}`] = k;
     outputs[`value.${layer}`] = v;
@@ -92,7 +98,7 @@ export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShape
     },
     builder.input('ids', 'i32', ['tokens']),
   );
-  return { ...outputs, logits: reshape(llamaHead(config, { weight }, hidden), [config.vocabularySize]) };
+  return { ...outputs, logits: llamaHead(config, { weight }, hidden) };
 }
 
 /** Linear modules, plain or with a LoRA adapter whose factors are inputs, B with its scaling: one graph for any ranks and targets. */

@@ -56,10 +56,17 @@ export interface GeneratorOptions {
   precision?: BasePrecision;
   /** default: 1 */
   threads?: number;
+  /** Whether threads wait for work by spinning: faster with several on cores that nothing else uses, several times slower where something does. Default: false. */
+  spinning?: boolean;
 }
 
 /** One set of base weights serves every adapter: they are inputs of one graph. */
-export async function openGenerator({ base: folder, precision = 'float32', threads = 1 }: GeneratorOptions): Promise<Generator> {
+export async function openGenerator({
+  base: folder,
+  precision = 'float32',
+  threads = 1,
+  spinning = false,
+}: GeneratorOptions): Promise<Generator> {
   const base = await openBaseWeights(folder, { precision });
   const { config } = base;
   const adapters = new Map<string, Promise<LoadedAdapter>>();
@@ -78,7 +85,7 @@ export async function openGenerator({ base: folder, precision = 'float32', threa
   const decoderOf = (adapter: LoadedAdapter | null): Promise<Decoder> => {
     const saved = adapter?.saved ?? new Map<string, SavedTensor>();
     const key = adapter === null ? 'plain' : JSON.stringify([...saved].map(([name, { shape }]) => [name, shape]));
-    return once(decoders, key, () => Decoder.compile(base, { threads, adapted: adapter !== null, saved }));
+    return once(decoders, key, () => Decoder.compile(base, { threads, spinning, adapted: adapter !== null, saved }));
   };
 
   return {

@@ -1,0 +1,10 @@
+import type { Benchmark } from '../benchmark.js';
+import { compareSteps } from '../llama-step/compare-steps.js';
+
+export const qloraStep: Benchmark = {
+  name: 'qlora-step',
+  about:
+    "LoRA r=8 over a 4-bit base of SmolLM2-135M's shape, layers recomputed, [--tokens 512], against PyTorch + PEFT in float32, 2 threads, 3 rounds",
+  options: { tokens: { type: 'string' } },
+  run: (options) => compareSteps('qlora-step', 'qlora', options),
+};
