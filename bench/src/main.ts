@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Benchmark, DataAbsentError } from './benchmark.js';
 import { compileBenchmark } from './compile/benchmark.js';
+import { encoderEquality } from './encoder-equality/benchmark.js';
 import { encoderFrozen } from './encoder-frozen/benchmark.js';
 import { encoderFull } from './encoder-full/benchmark.js';
 import { equality } from './equality/benchmark.js';
@@ -9,7 +10,17 @@ import { loraStep } from './lora-step/benchmark.js';
 import { profile } from './profile/benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
 
-const BENCHMARKS: readonly Benchmark[] = [smallStep, loraStep, fullStep, profile, equality, encoderFull, encoderFrozen, compileBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  smallStep,
+  loraStep,
+  fullStep,
+  profile,
+  equality,
+  encoderFull,
+  encoderFrozen,
+  encoderEquality,
+  compileBenchmark,
+];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
 
