@@ -282,7 +282,7 @@ describe('refusals', () => {
       'not_supported',
       'tunefleet.early_stopping',
     ],
-    ['classification is not built', { tunefleet: { task: 'classification' } }, 400, 'not_supported', 'tunefleet.task'],
+    ['regression is not built', { tunefleet: { task: 'regression' } }, 400, 'not_supported', 'tunefleet.task'],
     ['integrations are not built', { integrations: [{ type: 'wandb', wandb: { project: 'x' } }] }, 400, 'not_supported', 'integrations'],
     [
       'rate and multiplier that disagree',

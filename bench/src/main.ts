@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Benchmark, DataAbsentError } from './benchmark.js';
 import { compileBenchmark } from './compile/benchmark.js';
 import { decode } from './decode/benchmark.js';
+import { encoderEquality } from './encoder-equality/benchmark.js';
 import { encoderFrozen } from './encoder-frozen/benchmark.js';
 import { encoderFull } from './encoder-full/benchmark.js';
 import { equality } from './equality/benchmark.js';
@@ -21,6 +22,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   equality,
   encoderFull,
   encoderFrozen,
+  encoderEquality,
   compileBenchmark,
 ];
 

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ApiError, type JobCreateBody, LIMITS } from '@tunefleet/contracts';
 import { adapterOf, type ParentAdapter } from '../src/domain/adapter.js';
 import { requireRoom } from '../src/domain/create.js';
@@ -97,8 +97,8 @@ test.each([
   ['method.type', body({ method: { type: 'dpo' } })],
   ['method.reinforcement', body({ method: { type: 'supervised', reinforcement: { grader: {} } } })],
   ['integrations', body({ integrations: [{ type: 'wandb', wandb: { project: 'p' } }] })],
-  ['tunefleet.task', body({ tunefleet: { task: 'classification' } })],
-  ['tunefleet.freeze', body({ tunefleet: { freeze: { layers: [0] } } })],
+  ['tunefleet.task', body({ tunefleet: { task: 'regression' } })],
+  ['tunefleet.freeze.layers', body({ tunefleet: { freeze: { layers: [0] } } })],
   ['tunefleet.unfreeze', body({ tunefleet: { unfreeze: [{ at_epoch: 1, layers: [2] }] } })],
   ['tunefleet.early_stopping', body({ tunefleet: { early_stopping: { metric: 'valid_loss', patience: 3 } } })],
   ['tunefleet.adapter.type', body({ tunefleet: { adapter: { type: 'ia3' } } })],
@@ -179,4 +179,34 @@ test('auto follows the documented rule', () => {
 test('a project has so many live jobs and no more', () => {
   expect(() => requireRoom({ count: () => LIMITS.liveJobs - 1 }, 'p')).not.toThrow();
   expect(refusal(() => requireRoom({ count: () => LIMITS.liveJobs }, 'p')).code).toBe('queue_full');
+});
+
+describe('classification', () => {
+  const encoder = { ...model, head: 'none' } as const;
+  const settings = (block: Parameters<typeof resolveSettings>[0], facts: typeof model | typeof encoder = model) =>
+    resolveSettings(block, auto, facts, null);
+
+  test("a model without a language model's head has no other task, and all of it is tuned", () => {
+    expect(settings(undefined, encoder)).toMatchObject({ task: 'classification', adapter: { type: 'full' }, freeze: null });
+    expect(refusal(() => settings({ task: 'completion' }, encoder))).toEqual({ code: 'invalid_value', param: 'tunefleet.task' });
+  });
+
+  test('a frozen backbone says the task and leaves no adapter', () => {
+    const frozen = settings({ freeze: { backbone: true } });
+    expect(frozen).toMatchObject({ task: 'classification', adapter: { type: 'full' }, freeze: { backbone: true } });
+    expect(settings({ ...frozen })).toEqual(frozen);
+    expect(settings({ freeze: { backbone: false } })).toMatchObject({ task: null, freeze: null });
+    for (const [block, code, param] of [
+      [{ adapter: { type: 'lora' } }, 'invalid_value', 'tunefleet.adapter.type'],
+      [{ adapter: { rank: 4 } }, 'invalid_value', 'tunefleet.adapter.type'],
+      [{ task: 'chat' as const }, 'invalid_value', 'tunefleet.freeze.backbone'],
+    ] as const)
+      expect(refusal(() => settings({ freeze: { backbone: true }, ...block }))).toEqual({ code, param });
+  });
+
+  test('LoRA of a classifier is refused by name', () => {
+    const refused = { code: 'not_supported', param: 'tunefleet.adapter.type' };
+    expect(refusal(() => settings({ task: 'classification', adapter: { type: 'lora' } }))).toEqual(refused);
+    expect(refusal(() => settings({ task: 'classification', base_precision: 'int4' }))).toEqual(refused);
+  });
 });

@@ -1,13 +1,15 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Batch, dropoutMask } from '@tunefleet/models';
-import { type CompiledCache, compile, type Executable, type Feed, type Tensor } from '@tunefleet/tensor';
+import { type CompiledCache, compile, type Executable, type Feed, releaseTensors, type Tensor } from '@tunefleet/tensor';
 import { gradientName, passGraph } from '../model/pass-graph.js';
 import type { Trainable } from '../model/trainable.js';
 import { addInto } from '../optimizers/accumulation.js';
+import type { AdamWState, ParameterRange } from '../optimizers/adamw.js';
 import { viewOf } from '../parameters.js';
 import type { TrainingSpec } from '../spec.js';
 import type { PassSums } from './accumulate.js';
+import { rowFeeds, TouchedRows } from './touched-rows.js';
 
 interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'cache'> {
   /** an existing folder */
@@ -23,6 +25,7 @@ export class Passes {
   readonly #seed: number;
   readonly #scratch: string;
   #sites: ReadonlyMap<string, number> = new Map();
+  readonly #tables: ReadonlyMap<string, TouchedRows>;
   /** Gradients of a micro-batch that is not its group's first, laid out as the parameters. */
   #addend: Float32Array | null = null;
   #training: Executable | null = null;
@@ -31,6 +34,10 @@ export class Passes {
   constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch, cache }: PassSettings) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
+    const { slots } = model.layout;
+    this.#tables = new Map(
+      [...(model.tables?.keys() ?? [])].map((name) => [name, new TouchedRows(slots.find((slot) => slot.name === name)!)]),
+    );
     this.#settings = { threads, spinning: true };
     this.#cache = cache;
     this.#seed = seed;
@@ -43,10 +50,21 @@ export class Passes {
     const masks = this.#masks(this.#training, batch, step, microBatch);
     if (!first) this.#addend ??= new Float32Array(into.length);
     const target = first ? into : this.#addend!;
-    const places = this.#model.layout.slots.map((slot, index) => [gradientName(index), viewOf(target, slot)] as const);
-    const feeds = { ...this.#parameters, ...batch.feeds, ...masks };
+    const places = this.#model.layout.slots.flatMap((slot, index) =>
+      this.#tables.has(slot.name) ? [] : [[gradientName(index), viewOf(target, slot)] as const],
+    );
+    const read = new Map(
+      [...this.#tables].map(([name, table]) => [name, table.distinct(batch.feeds[this.#model.tables!.get(name)!] as Int32Array)]),
+    );
+    const rows = Object.assign({}, ...[...read].map(([name, distinct]) => rowFeeds(name, distinct))) as Record<string, Feed>;
+    const feeds = { ...this.#parameters, ...batch.feeds, ...rows, ...masks };
     const results = await this.#training.run(feeds, this.#training.outputNames, Object.fromEntries(places));
     if (!first) addInto(into, target);
+    for (const [name, table] of this.#tables) {
+      const gradient = results[gradientName(this.#model.layout.slots.findIndex((slot) => slot.name === name))]!;
+      table.add(read.get(name)!.rows, gradient.data as Float32Array, into, first);
+      releaseTensors([gradient]);
+    }
     return sumsOf(results);
   }
 
@@ -55,6 +73,19 @@ export class Passes {
     this.#validation ??= await this.#compile(false);
     const results = await this.#validation.run({ ...this.#parameters, ...batch.feeds });
     return sumsOf(results);
+  }
+
+  /** Ranges of the parameters that may have a gradient or moments: whole tensors, and of tables that learn by rows the rows read so far. */
+  touched(): ParameterRange[] {
+    return this.#model.layout.slots.flatMap(({ name, offset, length, decayed }) => {
+      const ranges = this.#tables.get(name)?.ranges() ?? [{ start: offset, end: offset + length }];
+      return ranges.map((range) => ({ ...range, decayed }));
+    });
+  }
+
+  /** A run goes on from these moments. */
+  recall(moments: AdamWState): void {
+    for (const table of this.#tables.values()) table.recall(moments);
   }
 
   async release(): Promise<void> {

@@ -117,6 +117,7 @@ class Run {
       throw new TrainingError('snapshot_mismatch', `snapshot ${folder} was made under other settings or on other data`);
     }
     await readSnapshot(folder, manifest, this.#state);
+    this.#passes.recall(this.#state.moments);
     this.#step = manifest.step;
     this.#tokens = manifest.trained_tokens;
     this.#skipped = manifest.skipped_in_a_row ?? 0;
@@ -198,9 +199,11 @@ class Run {
     const { optimizer } = this.spec;
     const { layout, parameters, moments } = this.#state;
     const mean = weight === 0 ? 1 : 1 / weight;
-    const norm = globalNorm(this.#gradients) * mean;
+    const touched = this.#passes.touched();
+    const norm = globalNorm(this.#gradients, touched) * mean;
     if (!Number.isFinite(norm)) return { quantity: 'gradient', value: norm, rows: microBatches.flat() };
-    const ranges = layout.slots.map(({ offset, length, decayed }) => ({ start: offset, end: offset + length, decayed }));
+    const all = layout.slots.map(({ offset, length, decayed }) => ({ start: offset, end: offset + length, decayed }));
+    const ranges = optimizer.weight_decay === 0 ? touched : all;
     updateAdamW(optimizer, moments, parameters, this.#gradients, ranges, mean * clipFactor(norm, optimizer.max_grad_norm), rate);
     return null;
   }

@@ -14,6 +14,8 @@ export interface Trainable {
   layout: FlatLayout;
   /** names of inputs that a training graph is fed masks of 0 and 1 / (1 - probability) by, beside the network's own */
   dropout: ReadonlyMap<string, number>;
+  /** embedding tables that learn by rows (`touched-rows.ts`): slot's name to the name of the input that their ids come from */
+  tables?: ReadonlyMap<string, string>;
   /** Fills the flat parameters with what training begins from. */
   initialize(parameters: Float32Array): Promise<void>;
   /** `training`: with the dropout masks as inputs. */
