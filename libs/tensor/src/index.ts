@@ -14,6 +14,8 @@ export * from './ops/index.js';
 export { dequantizeInt4, INT4_BLOCK, INT4_BLOCK_BYTES, type Int4Matrix, int4Blocks, quantizeInt4 } from './quantization/int4.js';
 export { type CompileOptions, compile } from './runtime/compile.js';
 export type { CompiledCache } from './runtime/compiled-cache.js';
+export { type Copier, copier } from './runtime/copier.js';
+export { DeviceTensor } from './runtime/device-tensor.js';
 export { type CpuKernelClass, type EngineIdentity, engineIdentity } from './runtime/engine-identity.js';
 export { Executable } from './runtime/executable.js';
 export { type MemoryFigures, memoryFigures } from './runtime/memory.js';

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import * as t from '../src/index.js';
+import { expectDeviceState } from './device-state.js';
 
 const native = skipUnless(t.hasNativeInterface(), 'koffi: it does not load here');
 const wave = (length: number, seed: number): Float32Array => Float32Array.from({ length }, (_, at) => Math.sin(at * 12.9898 + seed));
@@ -86,7 +87,8 @@ test('an output may take the place of an input only where every reader of it has
   const g = new t.GraphBuilder();
   const [x, y] = [g.input('x', 'f32', [4]), g.input('y', 'f32', [4])];
   const next = t.add(t.exp(x), y);
-  const check = (outputs: Record<string, t.Value>, inPlace: Record<string, string>) => () => t.checkInPlace(t.graphOf(outputs), inPlace);
+  const check = (outputs: Record<string, t.Value>, inPlace: Record<string, string>) => () =>
+    t.checkInPlace(t.graphOf(outputs), inPlace, 'cpu');
   expect(check({ next }, { next: 'x' })).not.toThrow();
   expect(check({ next, late: t.neg(x) }, { next: 'x' })).toThrow(/"next" cannot take the place of input "x": neg %\d+ may read it after/);
   expect(check({ next, late: t.neg(t.reshape(x, [2, 2])) }, { next: 'x' })).toThrow(/neg|reshape/);
@@ -96,6 +98,10 @@ test('an output may take the place of an input only where every reader of it has
   expect(check({ next, other: t.sub(y, x) }, { next: 'x', other: 'x' })).toThrow(/another output takes it too/);
   expect(check({ next: t.reduceSum(x) }, { next: 'x' })).toThrow(/different types/);
   expect(check({ next }, { next: 'z' })).toThrow(/no such input/);
+});
+
+native('tensors stay in the memory of the provider from run to run', async () => {
+  await expectDeviceState('cpu');
 });
 
 native('the event loop goes on while a graph runs', async () => {

@@ -4,7 +4,7 @@ import { frozenOp, inputOp } from '../ops/leaves.js';
 import { isMadeBy, type NdArray } from '../ops/primitive.js';
 import { dequantizeInt4, INT4_BLOCK_BYTES, int4Blocks } from '../quantization/int4.js';
 import { elementCount, resolveDimension, resolveShape } from './dimension.js';
-import { bindFeeds, type Feed, inputsOf } from './feeds.js';
+import { bindFeeds, type HostFeed, inputsOf } from './feeds.js';
 import { type FrozenSource, graphOf, type Value } from './value.js';
 
 /** `data`, filled from a frozen weight's file; or the weight's own array. */
@@ -30,21 +30,26 @@ const readFrozen = <Data extends Float32Array | Uint8Array>(source: FrozenSource
  */
 export const evaluate = (
   outputs: Readonly<Record<string, Value>>,
-  feeds: Readonly<Record<string, Feed | NdArray>>,
+  feeds: Readonly<Record<string, HostFeed | NdArray>>,
 ): Record<string, NdArray> => {
   const graph = graphOf(outputs);
   const exact = new Map<string, Float64Array>();
-  const plain: Record<string, Feed> = {};
+  const plain: Record<string, HostFeed> = {};
   for (const [name, feed] of Object.entries(feeds)) {
     if (!ArrayBuffer.isView(feed) && feed.data instanceof Float64Array) {
       exact.set(name, feed.data);
       plain[name] = { data: Float32Array.from(feed.data), shape: feed.shape };
-    } else plain[name] = feed as Feed;
+    } else plain[name] = feed as HostFeed;
   }
   const { tensors, bindings } = bindFeeds(inputsOf(graph), plain, (name) => graph.values.some(({ builder }) => builder.declares(name)));
   const results = new Map<Value, NdArray>();
   const dataOf = (value: Value, shape: readonly number[]): Float64Array => {
-    if (isMadeBy(value, inputOp)) return exact.get(value.attributes.name) ?? Float64Array.from(tensors[value.attributes.name]!.data);
+    if (isMadeBy(value, inputOp)) {
+      const { name } = value.attributes;
+      const tensor = tensors[name]!;
+      if (!('data' in tensor)) throw new Error(`feed "${name}" lies on a device: the evaluator cannot read it`);
+      return exact.get(name) ?? Float64Array.from(tensor.data);
+    }
     if (isMadeBy(value, frozenOp)) {
       return Float64Array.from(readFrozen(value.attributes.source, new Float32Array(elementCount(value.attributes.shape) as number)));
     }

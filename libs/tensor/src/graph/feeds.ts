@@ -11,8 +11,18 @@ export interface Tensor<Data extends TensorData = TensorData> {
   readonly shape: readonly number[];
 }
 
+/** A tensor whose elements lie in a device's memory, not in this process's. */
+export interface RemoteTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
 /** Bare data stands for a tensor of the input's own shape; at most one of its axes may then be a name. */
-export type Feed = Tensor | TensorData;
+export type HostFeed = Tensor | TensorData;
+/** The same, or a tensor on a device. */
+export type Feed = HostFeed | RemoteTensor;
+
+const isRemote = (tensor: Tensor | RemoteTensor): tensor is RemoteTensor => 'dtype' in tensor;
 
 export const inputsOf = (graph: Graph): InputAttributes[] =>
   graph.values.flatMap((value) => (isMadeBy(value, inputOp) ? [value.attributes] : []));
@@ -41,19 +51,21 @@ export const bindFeeds = (
   inputs: readonly InputAttributes[],
   feeds: Readonly<Record<string, Feed>>,
   declared: (name: string) => boolean,
-): { tensors: Record<string, Tensor>; bindings: Bindings } => {
+): { tensors: Record<string, Tensor | RemoteTensor>; bindings: Bindings } => {
   const known = new Set(inputs.map(({ name }) => name));
   const unknown = Object.keys(feeds).find((name) => !known.has(name) && !declared(name));
   if (unknown !== undefined) throw new Error(`feed "${unknown}" is no input of the graph`);
   const bindings = new Map<string, number>();
-  const tensors: Record<string, Tensor> = {};
+  const tensors: Record<string, Tensor | RemoteTensor> = {};
   for (const { name, dtype, shape } of inputs) {
     const feed = feeds[name];
     if (feed === undefined) throw new Error(`input "${name}" was not fed`);
     const tensor = ArrayBuffer.isView(feed) ? { data: feed, shape: shapeOfBare(name, shape, feed.length) } : feed;
-    if (!fits(dtype, tensor.data)) throw new Error(`feed "${name}" must hold ${dtype} elements`);
-    if (tensor.shape.length !== shape.length || elementCount(tensor.shape) !== tensor.data.length) {
-      throw new Error(`feed "${name}": ${tensor.data.length} elements as ${printShape(tensor.shape)} do not fit ${printShape(shape)}`);
+    if (isRemote(tensor) ? tensor.dtype !== dtype : !fits(dtype, tensor.data))
+      throw new Error(`feed "${name}" must hold ${dtype} elements`);
+    const count = isRemote(tensor) ? elementCount(tensor.shape) : tensor.data.length;
+    if (tensor.shape.length !== shape.length || elementCount(tensor.shape) !== count) {
+      throw new Error(`feed "${name}": ${count} elements as ${printShape(tensor.shape)} do not fit ${printShape(shape)}`);
     }
     shape.forEach((dimension, axis) => {
       if (typeof dimension === 'string' && !bindings.has(dimension)) bindings.set(dimension, tensor.shape[axis]!);

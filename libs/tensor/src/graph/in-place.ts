@@ -1,3 +1,4 @@
+import type { Provider } from '../lowering/legalize.js';
 import { addOp, divOp, mulOp, subOp } from '../ops/arithmetic.js';
 import { inputOp } from '../ops/leaves.js';
 import { reshapeOp } from '../ops/movement.js';
@@ -8,7 +9,7 @@ import type { Graph, Value } from './value.js';
 
 /** ONNX Runtime may give these the memory of their input: who reads them, reads the input. */
 const VIEWS: readonly Primitive[] = [reshapeOp, stopGradientOp];
-/** Element by element: such an operator may write over an operand of its output's own shape that it reads. */
+/** Element by element: such an operator may write over an operand that it reads; not on WebGPU, which binds a buffer to read or to write. */
 const ELEMENTWISE: readonly Primitive[] = [addOp, subOp, mulOp, divOp];
 
 const isView = (value: Value): boolean => VIEWS.includes(value.op);
@@ -40,7 +41,8 @@ const ancestorsOf = (writer: Value): ReadonlySet<Value> => {
  * ONNX Runtime does not know that an output lies where an input does, and orders operators as it likes. Throws unless every reader of such an
  * input is an ancestor of the value that is written over it: then it has read before, in whatever order.
  */
-export const checkInPlace = (graph: Graph, inPlace: Readonly<Record<string, string>>): void => {
+export const checkInPlace = (graph: Graph, inPlace: Readonly<Record<string, string>>, provider: Provider): void => {
+  const mayReadItself = provider === 'webgpu' ? [] : ELEMENTWISE;
   for (const [output, name] of Object.entries(inPlace)) {
     const fail = (why: string): never => {
       throw new Error(`output "${output}" cannot take the place of input "${name}": ${why}`);
@@ -53,7 +55,7 @@ export const checkInPlace = (graph: Graph, inPlace: Readonly<Record<string, stri
     if (Object.entries(graph.outputs).some(([other, value]) => other !== output && value === input)) fail('it is an output itself');
     const ancestors = ancestorsOf(writer);
     for (const reader of readersOf(graph, input)) {
-      if (reader === writer && ELEMENTWISE.includes(writer.op)) continue;
+      if (reader === writer && mayReadItself.includes(writer.op)) continue;
       if (!ancestors.has(reader)) fail(`${reader.op.name} %${reader.id} may read it after the output is written`);
     }
   }

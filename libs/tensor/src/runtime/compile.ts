@@ -24,9 +24,10 @@ export interface CompileOptions extends SessionSettings {
 /** Outputs, and the values they need, as something that runs. Inputs that no output needs are not part of it. */
 export const compile = async (options: CompileOptions): Promise<Executable> => {
   const source = graphOf(options.outputs);
-  const graph = lower(source, options.provider ?? 'cpu');
+  const provider = options.provider ?? 'cpu';
+  const graph = lower(source, provider);
   const inPlace = options.inPlace ?? {};
-  checkInPlace(graph, inPlace);
+  checkInPlace(graph, inPlace, provider);
   const builder = source.values[0]?.builder;
   if (!builder) throw new Error('compile: no outputs were given');
   const folder = options.folder ?? (await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-graph-')));
@@ -39,7 +40,7 @@ export const compile = async (options: CompileOptions): Promise<Executable> => {
     const session = await (options.cache && mapped
       ? cachedSession(path, weightBytes, options, options.cache)
       : createSession(path, options));
-    return new Executable(session, graph, { inPlace, declared: (name) => builder.declares(name), discard });
+    return new Executable(session, graph, { provider, inPlace, declared: (name) => builder.declares(name), discard });
   } catch (error) {
     await discard();
     throw error;

@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { TensorData } from '../graph/feeds.js';
 import type { DType } from '../graph/value.js';
+import { DeviceTensor } from './device-tensor.js';
 import type { EngineSession, FedTensor, OutputPlace } from './engine-session.js';
 import { releaseTensors } from './release-tensors.js';
 import type { ResolvedSettings } from './settings.js';
@@ -10,6 +11,12 @@ const ORT_TYPE: Readonly<Record<DType, 'float32' | 'int32' | 'bool' | 'uint4'>> 
   i32: 'int32',
   bool: 'bool',
   i4: 'uint4',
+};
+
+const onHost = (data: TensorData | DeviceTensor): TensorData => (data instanceof DeviceTensor ? noDevice() : data);
+
+const noDevice = (): never => {
+  throw new Error('tensors that stay on the device need the native interface to ONNX Runtime, which koffi could not load here');
 };
 
 /** "session.intra_op.allow_spinning" -> {session: {intra_op: {allow_spinning}}}, as onnxruntime-node takes them. */
@@ -57,16 +64,23 @@ export class NodeSession implements EngineSession {
     feeds: Readonly<Record<string, FedTensor>>,
     outputs: Readonly<Record<string, OutputPlace>>,
   ): Promise<Record<string, TensorData>> {
-    const fed = Object.entries(feeds).map(([name, { dtype, shape, data }]) => [name, new OrtTensor(ORT_TYPE[dtype], data, shape)] as const);
+    const fed = Object.entries(feeds).map(
+      ([name, { dtype, shape, data }]) => [name, new OrtTensor(ORT_TYPE[dtype], onHost(data), shape)] as const,
+    );
     const found = await this.#session.run(Object.fromEntries(fed), Object.keys(outputs));
     const results: Record<string, TensorData> = {};
     for (const [name, { data }] of Object.entries(outputs)) {
       const fresh = found[name]!.data as TensorData;
-      data?.set(fresh);
-      results[name] = data ?? fresh;
-      if (data) releaseTensors([{ data: fresh, shape: [] }]);
+      results[name] = data ? onHost(data) : fresh;
+      if (!data) continue;
+      results[name].set(fresh);
+      releaseTensors([{ data: fresh, shape: [] }]);
     }
     return results;
+  }
+
+  allocate(): DeviceTensor {
+    return noDevice();
   }
 
   release(): Promise<void> {

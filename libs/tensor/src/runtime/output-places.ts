@@ -1,7 +1,8 @@
-import { type Bindings, printShape, resolveShape } from '../graph/dimension.js';
-import { fits, type Tensor, type TensorData } from '../graph/feeds.js';
-import type { Value } from '../graph/value.js';
-import type { OutputPlace } from './engine-session.js';
+import { type Bindings, printShape, resolveShape, sameShape } from '../graph/dimension.js';
+import { fits, type TensorData } from '../graph/feeds.js';
+import type { DType, Value } from '../graph/value.js';
+import { DeviceTensor } from './device-tensor.js';
+import type { FedTensor, OutputPlace } from './engine-session.js';
 
 interface Places {
   /** The graph's outputs. */
@@ -9,8 +10,8 @@ interface Places {
   /** Which input an output may take the place of. */
   readonly inPlace: Readonly<Record<string, string>>;
   readonly fetch: readonly string[];
-  readonly into: Readonly<Record<string, TensorData>>;
-  readonly fed: Readonly<Record<string, Tensor>>;
+  readonly into: Readonly<Record<string, TensorData | DeviceTensor>>;
+  readonly fed: Readonly<Record<string, FedTensor>>;
   readonly bindings: Bindings;
 }
 
@@ -25,29 +26,50 @@ export const outputPlaces = ({ outputs, inPlace, fetch, into, fed, bindings }: P
     const { dtype } = value;
     const shape = resolveShape(value.shape, bindings);
     const data = into[name] ?? null;
-    if (data && (!fits(dtype, data) || data.length !== shape.reduce((a, b) => a * b, 1))) {
-      throw new Error(`output "${name}" is ${dtype}${printShape(shape)}: the array it shall be written into holds ${data.length} elements`);
-    }
+    if (data) requireFit(name, { dtype, shape }, data);
     return [name, { dtype, shape, data }];
   });
   requireApart(into, inPlace, fed);
   return Object.fromEntries(places);
 };
 
-const overlap = (a: TensorData, b: TensorData): boolean =>
-  a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+const requireFit = (name: string, { dtype, shape }: { dtype: DType; shape: readonly number[] }, data: TensorData | DeviceTensor): void => {
+  const is = `output "${name}" is ${dtype}${printShape(shape)}`;
+  if (data instanceof DeviceTensor) {
+    if (data.dtype !== dtype || !sameShape(data.shape, shape)) {
+      throw new Error(`${is}: the device tensor it shall be written into is ${data.dtype}${printShape(data.shape)}`);
+    }
+  } else if (!fits(dtype, data) || data.length !== shape.reduce((a, b) => a * b, 1)) {
+    throw new Error(`${is}: the array it shall be written into holds ${data.length} elements`);
+  }
+};
+
+/** Whose memory it is: arrays with the same may overlap. */
+const memoryOfData = (data: TensorData | DeviceTensor): object => (data instanceof DeviceTensor ? data : data.buffer);
+
+const overlap = (a: TensorData | DeviceTensor, b: TensorData | DeviceTensor): boolean =>
+  a instanceof DeviceTensor || b instanceof DeviceTensor
+    ? a === b
+    : a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
+
+const sameStart = (a: TensorData | DeviceTensor, b: TensorData | DeviceTensor): boolean =>
+  a instanceof DeviceTensor || b instanceof DeviceTensor ? a === b : a.byteOffset === b.byteOffset;
 
 const requireApart = (
-  into: Readonly<Record<string, TensorData>>,
+  into: Readonly<Record<string, TensorData | DeviceTensor>>,
   inPlace: Readonly<Record<string, string>>,
-  fed: Readonly<Record<string, Tensor>>,
+  fed: Readonly<Record<string, FedTensor>>,
 ): void => {
-  const inputsIn = new Map<ArrayBufferLike, string[]>();
-  for (const [name, { data }] of Object.entries(fed)) inputsIn.set(data.buffer, [...(inputsIn.get(data.buffer) ?? []), name]);
+  const inputsIn = new Map<object, string[]>();
+  for (const [name, { data }] of Object.entries(fed)) {
+    const memory = memoryOfData(data);
+    inputsIn.set(memory, [...(inputsIn.get(memory) ?? []), name]);
+  }
   for (const [output, data] of Object.entries(into)) {
-    for (const input of inputsIn.get(data.buffer) ?? []) {
-      if (inPlace[output] === input && fed[input]!.data.byteOffset === data.byteOffset) continue;
-      if (overlap(data, fed[input]!.data)) throw new Error(`output "${output}" would be written over "${input}", which this run reads`);
+    for (const input of inputsIn.get(memoryOfData(data)) ?? []) {
+      const read = fed[input]!.data;
+      if (inPlace[output] === input && sameStart(data, read)) continue;
+      if (overlap(data, read)) throw new Error(`output "${output}" would be written over "${input}", which this run reads`);
     }
   }
 };

@@ -2,6 +2,7 @@ import type { TensorData } from '../../graph/feeds.js';
 import type { DType } from '../../graph/value.js';
 import { ONNX_TYPE } from '../../lowering/emitter.js';
 import type { Provider } from '../../lowering/legalize.js';
+import { DeviceTensor } from '../device-tensor.js';
 import { newData } from '../element-types.js';
 import type { EngineSession, FedTensor, OutputPlace } from '../engine-session.js';
 import type { ResolvedSettings } from '../settings.js';
@@ -57,14 +58,24 @@ const openSession = async (path: string, settings: ResolvedSettings): Promise<Ha
 
 /** A session by ONNX Runtime's C interface: outputs are written where they are wanted, and runs leave the event loop free. */
 export class NativeSession implements EngineSession {
+  readonly #provider: Provider;
   #session: Handle;
+  #allocator: Handle | undefined;
 
-  private constructor(session: Handle) {
+  private constructor(provider: Provider, session: Handle) {
+    this.#provider = provider;
     this.#session = session;
   }
 
   static async open(path: string, settings: ResolvedSettings): Promise<NativeSession> {
-    return new NativeSession(await openSession(path, settings));
+    return new NativeSession(settings.provider, await openSession(path, settings));
+  }
+
+  allocate(dtype: DType, shape: readonly number[]): DeviceTensor {
+    const api = ortApi();
+    this.#allocator ??= api.CreateAllocator(this.#session, memoryOf(this.#provider));
+    const value = api.CreateTensorAsOrtValue(this.#allocator, BigInt64Array.from(shape, BigInt), shape.length, ONNX_TYPE[dtype]);
+    return new DeviceTensor(dtype, shape, value);
   }
 
   async run(
@@ -74,7 +85,8 @@ export class NativeSession implements EngineSession {
     const api = ortApi();
     // The arrays beside their handles: ONNX Runtime reads and writes them until the run has ended, so they must stay.
     const made: { value: Handle; data: TensorData }[] = [];
-    const hostValue = (dtype: DType, shape: readonly number[], data: TensorData): Handle => {
+    const valueOfData = (dtype: DType, shape: readonly number[], data: TensorData | DeviceTensor): Handle => {
+      if (data instanceof DeviceTensor) return data.value;
       const value = api.CreateTensorWithDataAsOrtValue(
         memoryOf('cpu'),
         data,
@@ -89,10 +101,11 @@ export class NativeSession implements EngineSession {
     const results: Record<string, TensorData> = {};
     const binding = api.CreateIoBinding(this.#session);
     try {
-      for (const [name, { dtype, shape, data }] of Object.entries(feeds)) api.BindInput(binding, name, hostValue(dtype, shape, data));
+      for (const [name, { dtype, shape, data }] of Object.entries(feeds)) api.BindInput(binding, name, valueOfData(dtype, shape, data));
       for (const [name, { dtype, shape, data }] of Object.entries(outputs)) {
-        results[name] = data ?? newData(dtype, shape);
-        api.BindOutput(binding, name, hostValue(dtype, shape, results[name]));
+        const target = data ?? newData(dtype, shape);
+        if (!(target instanceof DeviceTensor)) results[name] = target;
+        api.BindOutput(binding, name, valueOfData(dtype, shape, target));
       }
       await api.run(this.#session, binding);
       return results;
@@ -104,6 +117,7 @@ export class NativeSession implements EngineSession {
 
   release(): Promise<void> {
     const api = ortApi();
+    if (this.#allocator !== undefined) api.ReleaseAllocator(this.#allocator);
     api.ReleaseSession(this.#session);
     this.#session = 0n;
     return Promise.resolve();
