@@ -108,7 +108,7 @@ test('a PEFT folder is merged into its base and becomes one itself', async () =>
   hub.files = { ...read('tiny-llama', ['config.json', 'model.safetensors']), 'tokenizer.json': tokenizer };
   await start('plain');
   expect(await ended('plain')).toMatchObject({ status: 'ready' });
-  hub.files = read('tiny-llama-lora', ['adapter_config.json', 'adapter_model.safetensors']);
+  hub.files = read('adapters/patterns', ['adapter_config.json', 'adapter_model.safetensors']);
   expect((await startAdapter('merged', 'nobody')).body.error).toMatchObject({ code: 'model_not_found', param: 'base' });
   await startAdapter('merged', 'plain');
   expect(await ended('merged')).toMatchObject({ status: 'ready', error: null });
@@ -119,6 +119,17 @@ test('a PEFT folder is merged into its base and becomes one itself', async () =>
   expect((await ended('no-base')).error).toMatchObject({ code: 'import_failed', message: expect.stringContaining('is a PEFT adapter') });
   await startAdapter('unfit', 'from-hub');
   expect((await ended('unfit')).error).toMatchObject({ code: 'invalid_model', message: expect.stringContaining('(invalid_shape)') });
+});
+
+test('a classifier of another family is a base too', async () => {
+  const bert = join(repository, 'libs', 'models', 'test', 'fixtures', 'tiny-bert-classifier');
+  hub.files = {
+    ...Object.fromEntries(['config.json', 'model.safetensors'].map((name) => [name, readFileSync(join(bert, name))])),
+    'tokenizer.json': readFileSync(join(repository, 'libs', 'tokenization', 'test', 'fixtures', 'tiny', 'tokenizer.json')),
+  };
+  await start('classifier');
+  expect(await ended('classifier')).toMatchObject({ status: 'ready', error: null });
+  expect(await resolved('classifier')).toMatchObject({ kind: 'base', head: 'classifier', default_adapter: 'full' });
 });
 
 test('kill -9 at any moment of an import: it ends all the same, once, with nothing left over', async () => {
