@@ -25,6 +25,8 @@ export interface TrainingSpec {
   /** of the base's linear modules; `int4` with LoRA only. Default float32 */
   base_precision?: BasePrecision;
   adapter: { type: 'full' } | LoraSpec;
+  /** rows that embedding and head are to have at least, for tokens that `base`'s tokenizer files name beyond its own; those files are written along */
+  vocabulary?: number;
   /** PEFT folder whose adapter is trained on (LoRA only) */
   continueFrom?: string;
   optimizer: {

@@ -85,6 +85,7 @@ async function placeInputs({ cache, threads }: PodParts, spec: TrainingClaim, fo
     seed: spec.seed,
     snapshot: spec.snapshot,
     threads,
+    added_tokens: spec.added_tokens ?? [],
     continues: spec.adapter_files !== null,
     validates: spec.validation_files !== null,
     classifies: spec.task === 'classification',
