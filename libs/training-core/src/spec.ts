@@ -18,6 +18,8 @@ export interface LoraSpec extends LoraSettings {
 export interface TrainingSpec {
   /** Hugging Face folder of the base */
   base: string;
+  /** what an adapter says its base is; default: the folder's name */
+  base_name?: string;
   /** Default: a language model. Classification puts a head with these classes on the base, or goes on with the base's own if it has the same. */
   task?: { type: 'causal_lm' } | { type: 'classification'; labels: string[] };
   /** Classification only: the head alone learns, from the base's output in evaluation mode, which is computed once. */

@@ -33,8 +33,19 @@ async function extended(): Promise<{ base: string; vocabulary: number }> {
 }
 
 async function trained(adapter: TrainingSpec['adapter'], continueFrom?: string): Promise<{ folder: string; losses: number[] }> {
-  const { continueFrom: _none, ...spec } = await specOf('tiny-llama', 'lora', { adapter, ...(await extended()), batch_size: 4, micro_batch_size: 4 });
-  spec.optimizer = { ...spec.optimizer, learning_rate: peer.rate, betas: [0.9, 0.999], weight_decay: 0, schedule: { type: 'constant', warmup_ratio: 0 } };
+  const { continueFrom: _none, ...spec } = await specOf('tiny-llama', 'lora', {
+    adapter,
+    ...(await extended()),
+    batch_size: 4,
+    micro_batch_size: 4,
+  });
+  spec.optimizer = {
+    ...spec.optimizer,
+    learning_rate: peer.rate,
+    betas: [0.9, 0.999],
+    weight_decay: 0,
+    schedule: { type: 'constant', warmup_ratio: 0 },
+  };
   const hooks = recording();
   const rows = rowsOf(peer.rows.map((ids) => ({ ids, weights: ids.map((_, index) => (index === 0 ? 0 : 1)) })));
   const start = continueFrom === undefined ? {} : { continueFrom };
@@ -84,7 +95,7 @@ test('the new rows, before anything is learned', async () => {
   }
 });
 
-test("LoRA learns them in modules of its own, as PEFT; the adapter brings its tokenizer, and goes on", async () => {
+test('LoRA learns them in modules of its own, as PEFT; the adapter brings its tokenizer, and goes on', async () => {
   const { folder, losses } = await trained(LORA, join(FIXTURES, 'tiny-words-lora'));
   expect(furthest(losses, peer.lora)).toBeLessThan(1e-4);
   expect((await readLoraFolder(folder)).saved.get('lm_head.weight')?.shape[0]).toBe(peer.vocabulary);

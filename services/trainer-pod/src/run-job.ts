@@ -73,6 +73,7 @@ async function placeInputs({ cache, threads }: PodParts, spec: TrainingClaim, fo
   if (spec.snapshot_files) await cache.place(spec.snapshot_files, join(folder, 'snapshots', String(spec.snapshot_step)), signal);
   const { optimizer } = spec;
   const settings: ProcessSpec = {
+    base_name: spec.model,
     adapter: spec.adapter,
     base_precision: spec.base_precision,
     ...(spec.freeze ? { freeze: spec.freeze } : {}),

@@ -155,10 +155,16 @@ test('added tokens are learned in embedding and head, which an adapter then hold
     resolveSettings({ adapter, added_tokens: ['<a>', '<b>'] }, auto, model, parent);
   expect(after({ type: 'full' })).toMatchObject({ adapter: { type: 'full' }, added_tokens: ['<a>', '<b>'] });
   expect(after({ modules_to_save: ['lm_head'] }).adapter).toMatchObject({ modules_to_save: ['lm_head', 'embed_tokens'] });
-  expect(resolveSettings({ added_tokens: [] }, auto, model, null)).toMatchObject({ added_tokens: null, adapter: { modules_to_save: null } });
+  expect(resolveSettings({ added_tokens: [] }, auto, model, null)).toMatchObject({
+    added_tokens: null,
+    adapter: { modules_to_save: null },
+  });
+  expect(refusal(() => resolveSettings({ task: 'classification', added_tokens: ['<a>'] }, auto, model, null)).param).toBe('tunefleet.added_tokens');
   const parent = adapterOf({}, 'lora', null) as ParentAdapter;
   expect(refusal(() => after({}, parent))).toEqual({ code: 'invalid_value', param: 'tunefleet.added_tokens' });
-  expect(refusal(() => refuseUnsupported(body({ tunefleet: { added_tokens: ['a', ' '] } })))).toMatchObject({ param: 'tunefleet.added_tokens' });
+  expect(refusal(() => refuseUnsupported(body({ tunefleet: { added_tokens: ['a', ' '] } })))).toMatchObject({
+    param: 'tunefleet.added_tokens',
+  });
 });
 
 test('hyperparameters in both places must agree', () => {

@@ -35,6 +35,8 @@ import type { Trainable } from './trainable.js';
 
 export interface LoraTuningOptions {
   base: string;
+  /** what the adapter says its base is; default: the folder's name */
+  baseName: string | undefined;
   precision: BasePrecision;
   adapter: LoraSpec;
   /** rows that embedding and head are to have at least; the adapter then holds both whole */
@@ -54,7 +56,7 @@ interface Plan {
 
 /** LoRA on a frozen base. */
 export async function loraTuning(options: LoraTuningOptions): Promise<Trainable> {
-  const { base, precision, adapter, vocabulary, continueFrom, seed, scratch } = options;
+  const { base, baseName = basename(base), precision, adapter, vocabulary, continueFrom, seed, scratch } = options;
   const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
   const weights = await openBaseWeights(base, { precision, scratch });
   let plan: Plan;
@@ -100,7 +102,7 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
     },
     async write(folder, parameters) {
       const { type: _lora, ...settings } = adapter;
-      const config = start ? { ...start.config, dropout } : { ...settings, base: basename(base) };
+      const config = start ? { ...start.config, dropout } : { ...settings, base: baseName };
       await writeLoraFolder(folder, { config, ...trained(plan, layout, parameters) });
       const grown = savedConfig(weights.config, saved).vocabularySize > weights.config.vocabularySize;
       if (grown || vocabulary !== undefined) await copyTokenizerFiles(base, folder);
@@ -159,7 +161,9 @@ async function newAdapter(base: string, config: LlamaConfig, adapter: LoraSpec, 
   try {
     const whole: LoraAdapter['saved'] = new Map(
       await Promise.all(
-        [...saved].map(async ([name, { shape }]) => [name, { shape, values: grownRows(await reader.float32(savedFrom(config, name)), shape) }] as const),
+        [...saved].map(
+          async ([name, { shape }]) => [name, { shape, values: grownRows(await reader.float32(savedFrom(config, name)), shape) }] as const,
+        ),
       ),
     );
     return { pairs, saved: whole };
