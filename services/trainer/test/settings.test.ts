@@ -159,7 +159,9 @@ test('added tokens are learned in embedding and head, which an adapter then hold
     added_tokens: null,
     adapter: { modules_to_save: null },
   });
-  expect(refusal(() => resolveSettings({ task: 'classification', added_tokens: ['<a>'] }, auto, model, null)).param).toBe('tunefleet.added_tokens');
+  expect(refusal(() => resolveSettings({ task: 'classification', added_tokens: ['<a>'] }, auto, model, null)).param).toBe(
+    'tunefleet.added_tokens',
+  );
   const parent = adapterOf({}, 'lora', null) as ParentAdapter;
   expect(refusal(() => after({}, parent))).toEqual({ code: 'invalid_value', param: 'tunefleet.added_tokens' });
   expect(refusal(() => refuseUnsupported(body({ tunefleet: { added_tokens: ['a', ' '] } })))).toMatchObject({

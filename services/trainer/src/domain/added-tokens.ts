@@ -24,5 +24,9 @@ export function withVocabulary(adapter: AdapterInfo, added: string[] | null, par
 /** Throws `not_supported` for tokens that a classifier would gain. */
 export function requireWords(task: Settings['task']): void {
   if (task === 'classification')
-    throw new ApiError('not_supported', "Added tokens of a classifier are known but not built yet. Leave 'tunefleet.added_tokens' out.", PARAM);
+    throw new ApiError(
+      'not_supported',
+      "Added tokens of a classifier are known but not built yet. Leave 'tunefleet.added_tokens' out.",
+      PARAM,
+    );
 }
