@@ -153,6 +153,32 @@ describe('a 4-bit base', () => {
   }, 180_000);
 });
 
+describe('added tokens', () => {
+  const words = ['my card has not arrived'];
+  const promptTokens = async (model: string): Promise<number> =>
+    (await client.chat.completions.create({ model, messages: [{ role: 'user', content: words[0]! }], max_tokens: 1 })).usage
+      ?.prompt_tokens ?? 0;
+
+  test.each(['lora', 'full'])(
+    'are one token each to a model that was tuned with them, %s, and to one that goes on from it',
+    async (type) => {
+      const settings = { added_tokens: words, adapter: { type }, max_steps: 2 };
+      const first = (await jobEnds(client, (await client.fineTuning.jobs.create(smallJob(file, { tunefleet: settings }))).id)) as Job;
+      expect(first.error).toBeNull();
+      expect(first.tunefleet).toMatchObject({ added_tokens: words });
+      if (type === 'lora') expect(first.tunefleet).toMatchObject({ adapter: { modules_to_save: ['embed_tokens', 'lm_head'] } });
+      const model = first.fine_tuned_model ?? '';
+      const known = await promptTokens(model);
+      expect(known).toBeLessThan(await promptTokens('tunefleet-base'));
+      const left = { adapter: { type }, max_steps: 2 };
+      const next = await jobEnds(client, (await client.fineTuning.jobs.create(smallJob(file, { model, tunefleet: left }))).id);
+      expect(next.error).toBeNull();
+      expect(await promptTokens(next.fine_tuned_model ?? '')).toBe(known);
+    },
+    180_000,
+  );
+});
+
 describe('moves', () => {
   const long = (): Promise<Job> =>
     client.fineTuning.jobs.create(

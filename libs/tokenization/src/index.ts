@@ -5,6 +5,7 @@ export { TEMPLATE_LIMITS } from './template/bounded-jinja.js';
 export { ChatTemplate, DEFAULT_DATE, type RenderedChat, type RenderOptions } from './template/chat-template.js';
 export { DEFAULT_TEMPLATE } from './template/choose.js';
 export type { TemplateMessage } from './template/messages.js';
+export { addTokensTo } from './tokenizer/added-tokens.js';
 export type { TokenizerFiles } from './tokenizer/files.js';
 export type { SpecialToken, SpecialTokens } from './tokenizer/special-tokens.js';
 export type { TextStream } from './tokenizer/text-stream.js';

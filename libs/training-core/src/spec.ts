@@ -19,6 +19,8 @@ export interface LoraSpec extends LoraSettings {
 export interface TrainingSpec {
   /** Hugging Face folder of the base */
   base: string;
+  /** what an adapter says its base is; default: the folder's name */
+  base_name?: string;
   /** Default: a language model. Classification puts a head with these classes on the base, or goes on with the base's own if it has the same. */
   task?: { type: 'causal_lm' } | { type: 'classification'; labels: string[] };
   /** Classification only: the head alone learns, from the base's output in evaluation mode, which is computed once. */
@@ -26,6 +28,8 @@ export interface TrainingSpec {
   /** of the base's linear modules; `int4` with LoRA only. Default float32 */
   base_precision?: BasePrecision;
   adapter: { type: 'full' } | LoraSpec;
+  /** rows that embedding and head are to have at least, for tokens that `base`'s tokenizer files name beyond its own; those files are written along */
+  vocabulary?: number;
   /** PEFT folder whose adapter is trained on (LoRA only) */
   continueFrom?: string;
   optimizer: {

@@ -113,6 +113,14 @@ test('faults that only a tokenizer finds, and rows of another task', async () =>
   await expect(ask(chat, { model: 'none' })).rejects.toMatchObject({ code: 'model_not_found' });
 }, 60_000);
 
+test('added tokens are tokens, and part of the address', async () => {
+  const file = await upload(rows(40));
+  const [plain, more] = [await prepared(file), await prepared(file, { added_tokens: ['upon a time'] })];
+  expect(more.hash).not.toBe(plain.hash);
+  expect(more.tokens).toBeLessThan(plain.tokens);
+  expect((await prepared(file, { added_tokens: [] })).hash).toBe(plain.hash);
+});
+
 test('kill -9 during preparation: the same shards all the same', async () => {
   const file = await upload(rows(20_000, 'kill'));
   await ask(file);

@@ -90,6 +90,7 @@ async function placeInputs(
   if (spec.snapshot_files) await cache.place(spec.snapshot_files, join(folder, 'snapshots', String(spec.snapshot_step)), signal);
   const { optimizer } = spec;
   const settings: ProcessSpec = {
+    base_name: spec.model,
     adapter: spec.adapter,
     base_precision: spec.base_precision,
     ...(spec.freeze ? { freeze: spec.freeze } : {}),
@@ -103,6 +104,7 @@ async function placeInputs(
     snapshot: spec.snapshot,
     threads,
     cache: { folder: join(workFolder, 'graphs'), weights: weightsOf(spec.base_files), bytes: cacheBytes },
+    added_tokens: spec.added_tokens ?? [],
     continues: spec.adapter_files !== null,
     validates: spec.validation_files !== null,
     classifies: spec.task === 'classification',

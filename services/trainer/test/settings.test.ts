@@ -48,6 +48,7 @@ test('every default is filled in', () => {
       exclude_modules: null,
       modules_to_save: null,
     },
+    added_tokens: null,
     base_precision: 'float32',
     freeze: null,
     unfreeze: null,
@@ -153,6 +154,25 @@ test('a job that continues an adapter keeps its shape', () => {
   expect(refusal(() => after({ modules_to_save: ['lm_head'] })).param).toBe('tunefleet.adapter.modules_to_save');
   expect(refusal(() => after({ rank_pattern: { 'layers.1.*': 2 } })).param).toBe('tunefleet.adapter.rank_pattern');
   expect(refusal(() => after({ type: 'full' })).code).toBe('not_supported');
+});
+
+test('added tokens are learned in embedding and head, which an adapter then holds whole', () => {
+  const after = (adapter: object, parent: ParentAdapter | null = null) =>
+    resolveSettings({ adapter, added_tokens: ['<a>', '<b>'] }, auto, model, parent);
+  expect(after({ type: 'full' })).toMatchObject({ adapter: { type: 'full' }, added_tokens: ['<a>', '<b>'] });
+  expect(after({ modules_to_save: ['lm_head'] }).adapter).toMatchObject({ modules_to_save: ['lm_head', 'embed_tokens'] });
+  expect(resolveSettings({ added_tokens: [] }, auto, model, null)).toMatchObject({
+    added_tokens: null,
+    adapter: { modules_to_save: null },
+  });
+  expect(refusal(() => resolveSettings({ task: 'classification', added_tokens: ['<a>'] }, auto, model, null)).param).toBe(
+    'tunefleet.added_tokens',
+  );
+  const parent = adapterOf({}, 'lora', null) as ParentAdapter;
+  expect(refusal(() => after({}, parent))).toEqual({ code: 'invalid_value', param: 'tunefleet.added_tokens' });
+  expect(refusal(() => refuseUnsupported(body({ tunefleet: { added_tokens: ['a', ' '] } })))).toMatchObject({
+    param: 'tunefleet.added_tokens',
+  });
 });
 
 test('hyperparameters in both places must agree', () => {

@@ -54,6 +54,8 @@ export const datasetRpc = {
       model: Id,
       task: TrainedTask,
       sequence: SequenceSettings,
+      /** Tokens beside those of the model's tokenizer. */
+      added_tokens: Type.Optional(Type.Array(Type.String())),
     }),
     reply: Type.Union([
       Type.Object({ status: Type.Literal('preparing') }),

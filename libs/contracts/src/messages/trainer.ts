@@ -26,6 +26,7 @@ export const TrainingClaim = Type.Object({
   adapter: AdapterInfo,
   base_precision: BasePrecision,
   freeze: Nullable(Type.Object({ backbone: Type.Literal(true) })),
+  added_tokens: Type.Optional(Type.Array(Type.String())),
   optimizer: OptimizerSettings,
   epochs: Type.Integer(),
   batch_size: Type.Integer(),

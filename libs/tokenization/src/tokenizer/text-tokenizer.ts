@@ -47,12 +47,15 @@ export class TextTokenizer {
     this.specialPattern = specialTexts.length > 0 ? new RegExp(alternatives(specialTexts), 'g') : null;
   }
 
-  /** From a Hugging Face folder. Errors: `invalid_tokenizer`; `template_error` for a template that does not parse. */
-  static async load(folder: string): Promise<TextTokenizer> {
-    return TextTokenizer.from(await readTokenizerFiles(folder));
+  /**
+   * From a Hugging Face folder. `addedTokens`: further ones, as `addTokensTo` adds them. Errors: `invalid_tokenizer`; `template_error` for a template
+   * that does not parse.
+   */
+  static async load(folder: string, addedTokens: readonly string[] = []): Promise<TextTokenizer> {
+    return TextTokenizer.from(await readTokenizerFiles(folder), addedTokens);
   }
 
-  static async from(files: TokenizerFiles): Promise<TextTokenizer> {
+  static async from(files: TokenizerFiles, addedTokens: readonly string[] = []): Promise<TextTokenizer> {
     let native: Tokenizer;
     let parsed: unknown;
     try {
@@ -61,6 +64,7 @@ export class TextTokenizer {
     } catch (cause) {
       throw new TokenizationError('invalid_tokenizer', `tokenizer.json cannot be loaded: ${(cause as Error).message}`, { cause });
     }
+    if (addedTokens.length > 0) native.addTokens([...addedTokens]);
     native.disablePadding();
     native.disableTruncation();
     const { before, after } = await surroundingIds(native);

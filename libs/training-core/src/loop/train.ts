@@ -255,6 +255,7 @@ function decidingSettings({
   freeze,
   base_precision = 'float32',
   adapter,
+  vocabulary,
   optimizer: { non_finite = 'stop', ...optimizer },
   epochs,
   batch_size,
@@ -264,5 +265,6 @@ function decidingSettings({
   seed,
 }: TrainingSpec): object {
   const decided = { ...optimizer, non_finite };
-  return { task, freeze, base_precision, adapter, optimizer: decided, epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
+  const data = { epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
+  return { task, freeze, base_precision, adapter, vocabulary, optimizer: decided, ...data };
 }

@@ -29,12 +29,18 @@ import {
 import { gather, linear as product, type Value } from '@tunefleet/tensor';
 import { type FlatLayout, flatLayout, viewOf } from '../parameters.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
+import { grownConfig, grownRows } from './grow-vocabulary.js';
+import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { Trainable } from './trainable.js';
 
 export interface LoraTuningOptions {
   base: string;
+  /** what the adapter says its base is; default: the folder's name */
+  baseName: string | undefined;
   precision: BasePrecision;
   adapter: LoraSpec;
+  /** rows that embedding and head are to have at least; the adapter then holds both whole */
+  vocabulary: number | undefined;
   /** PEFT folder to go on from */
   continueFrom: string | undefined;
   seed: number;
@@ -49,12 +55,14 @@ interface Plan {
 }
 
 /** LoRA on a frozen base. */
-export async function loraTuning({ base, precision, adapter, continueFrom, seed, scratch }: LoraTuningOptions): Promise<Trainable> {
+export async function loraTuning(options: LoraTuningOptions): Promise<Trainable> {
+  const { base, baseName = basename(base), precision, adapter, vocabulary, continueFrom, seed, scratch } = options;
   const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
   const weights = await openBaseWeights(base, { precision, scratch });
   let plan: Plan;
   try {
-    plan = start ? continuedPlan(weights.config, start, adapter) : newPlan(weights.config, adapter);
+    plan = start ? continuedPlan(weights.config, start, adapter) : newPlan(grownConfig(weights.config, vocabulary), adapter);
+    checkVocabulary(savedConfig(weights.config, plan.saved), plan, vocabulary);
   } catch (error) {
     await weights.release();
     throw error;
@@ -92,10 +100,12 @@ export async function loraTuning({ base, precision, adapter, continueFrom, seed,
       };
       return { parameters, weight, linear, embed: (table, ids) => gather(weight(table), ids) };
     },
-    write(folder, parameters) {
+    async write(folder, parameters) {
       const { type: _lora, ...settings } = adapter;
-      const config = start ? { ...start.config, dropout } : { ...settings, base: basename(base) };
-      return writeLoraFolder(folder, { config, ...trained(plan, layout, parameters) });
+      const config = start ? { ...start.config, dropout } : { ...settings, base: baseName };
+      await writeLoraFolder(folder, { config, ...trained(plan, layout, parameters) });
+      const grown = savedConfig(weights.config, saved).vocabularySize > weights.config.vocabularySize;
+      if (grown || vocabulary !== undefined) await copyTokenizerFiles(base, folder);
     },
     close: () => weights.release(),
   };
@@ -113,6 +123,15 @@ function newPlan(config: LlamaConfig, adapter: LoraSpec): Plan {
   const { rank, scaling } = loraMatcher(adapter);
   const modules = adaptedLinears(config, adapter).map((module) => ({ ...module, rank: rank(module.name), scaling: scaling(module.name) }));
   return { modules, saved: new Map([...savedTensors(config, adapter)].map(([name, shape]) => [name, { shape }])) };
+}
+
+/** Added tokens are learned in embedding and head. */
+function checkVocabulary({ vocabularySize }: LlamaConfig, { saved }: Plan, vocabulary: number | undefined): void {
+  if (vocabulary === undefined) return;
+  if (!saved.has('model.embed_tokens.weight') || !saved.has('lm_head.weight'))
+    throw new TrainingError('invalid_spec', 'vocabulary needs embed_tokens and lm_head in adapter.modules_to_save');
+  if (vocabulary > vocabularySize)
+    throw new TrainingError('invalid_spec', `vocabulary is ${vocabulary}; the adapter to continue has ${vocabularySize} tokens`);
 }
 
 /** Settings that an adapter keeps when it is continued: they say what its tensors mean. */
@@ -142,7 +161,9 @@ async function newAdapter(base: string, config: LlamaConfig, adapter: LoraSpec, 
   try {
     const whole: LoraAdapter['saved'] = new Map(
       await Promise.all(
-        [...saved].map(async ([name, { shape }]) => [name, { shape, values: await reader.float32(savedFrom(config, name)) }] as const),
+        [...saved].map(
+          async ([name, { shape }]) => [name, { shape, values: grownRows(await reader.float32(savedFrom(config, name)), shape) }] as const,
+        ),
       ),
     );
     return { pairs, saved: whole };

@@ -7,11 +7,22 @@ import type { Trainable } from './trainable.js';
 
 /** The model that a spec trains. `scratch`: an existing folder for files that may go when the model is closed. */
 export function openTrainable(spec: TrainingSpec, scratch: string): Promise<Trainable> {
-  const { base, base_precision: precision = 'float32', task, freeze, adapter, continueFrom, seed, threads } = spec;
+  const {
+    base,
+    base_name: baseName,
+    base_precision: precision = 'float32',
+    task,
+    freeze,
+    adapter,
+    vocabulary,
+    continueFrom,
+    seed,
+    threads,
+  } = spec;
   if (task?.type === 'classification') {
     const { labels } = task;
     return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
   }
-  if (adapter.type === 'full') return fullTuning(base);
-  return loraTuning({ base, precision, adapter, continueFrom, seed, scratch });
+  if (adapter.type === 'full') return fullTuning(base, vocabulary);
+  return loraTuning({ base, baseName, precision, adapter, vocabulary, continueFrom, seed, scratch });
 }

@@ -20,11 +20,25 @@ const AGAIN_SECONDS = 10;
 const taskId = (project: string, hash: string): string => `prep-${project}-${hash}`;
 
 /** `packing` is no part of it: shards hold examples, and packing happens when they are read. */
-function preparationOf(file: Pick<FileRecord, 'sha256'>, model: ResolvedModel, { task, sequence }: Request): Preparation {
+function preparationOf(
+  file: Pick<FileRecord, 'sha256'>,
+  model: ResolvedModel,
+  { task, sequence, added_tokens = [] }: Request,
+): Preparation {
   const tokenizer_sha256 = tokenizerHash(model.files);
   const { max_tokens, on_overflow } = sequence;
-  const address = JSON.stringify([CODE_SCHEMA, file.sha256, tokenizer_sha256, task, max_tokens, on_overflow]);
-  return { hash: createHash('sha256').update(address).digest('hex'), model: model.id, tokenizer_sha256, task, max_tokens, on_overflow };
+  // Addresses of before there were added tokens stay what they are.
+  const more = added_tokens.length > 0 ? { added_tokens } : {};
+  const address = JSON.stringify([CODE_SCHEMA, file.sha256, tokenizer_sha256, task, max_tokens, on_overflow, ...Object.values(more)]);
+  return {
+    ...more,
+    hash: createHash('sha256').update(address).digest('hex'),
+    model: model.id,
+    tokenizer_sha256,
+    task,
+    max_tokens,
+    on_overflow,
+  };
 }
 
 /** The file, or what is known of a deleted one from a preparation that was asked for before: jobs under way go on with that. */

@@ -63,13 +63,21 @@ async function check({ objects }: Parts, spec: Spec, folder: string, { signal, s
 async function prepare(parts: Parts, { project, spec }: Claim, folder: string, { signal, step }: WorkContext): Promise<unknown> {
   const { bus, objects, scratch } = parts;
   const { key, preparation } = spec as Spec & { preparation: Preparation };
-  const { hash, model, tokenizer_sha256, task, max_tokens, on_overflow } = preparation;
+  const {
+    hash,
+    model,
+    tokenizer_sha256,
+    task,
+    max_tokens: maxTokens,
+    on_overflow: onOverflow,
+    added_tokens: addedTokens = [],
+  } = preparation;
   const { files } = await bus.request('model-registry.resolve_model', { project, model }, { timeoutMs: 15_000, signal });
   if (tokenizerHash(files) !== tokenizer_sha256) throw new ApiError('model_not_found', `The tokenizer of '${model}' has changed.`);
   const tokenizer = await fetchTokenizer(files, join(scratch, 'tokenizers'), signal);
   const file = join(folder, 'rows.jsonl');
   await pipeline(await objects.get(key, { signal }), createWriteStream(file), { signal });
-  const job = { type: 'prepare' as const, file, tokenizer, out: folder, task, maxTokens: max_tokens, onOverflow: on_overflow };
+  const job = { type: 'prepare' as const, file, tokenizer, out: folder, task, maxTokens, onOverflow, addedTokens };
   const outcome = await runThread(job, signal, step);
   if ('files' in outcome) {
     for (const { path } of outcome.files)

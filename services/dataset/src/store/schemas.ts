@@ -42,6 +42,7 @@ export const Preparation = Type.Object({
   task: Type.String(),
   max_tokens: Type.Integer(),
   on_overflow: Type.Union([Type.Literal('error'), Type.Literal('truncate'), Type.Literal('drop')]),
+  added_tokens: Type.Optional(Type.Array(Type.String())),
 });
 export type Preparation = Static<typeof Preparation>;
 

@@ -11,6 +11,7 @@ export type ThreadJob =
       task: string;
       maxTokens: number;
       onOverflow: 'error' | 'truncate' | 'drop';
+      addedTokens: readonly string[];
     };
 
 export type ThreadResult<J extends ThreadJob> = J extends { type: 'check' } ? RowReport : PreparedOutcome;

@@ -16,7 +16,7 @@ export async function prepareShards(job: ThreadJob & { type: 'prepare' }, onProg
     files.push({ path, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
   };
   try {
-    const tokenizer = await TextTokenizer.load(job.tokenizer);
+    const tokenizer = await TextTokenizer.load(job.tokenizer, job.addedTokens);
     const settings = { maxTokens: job.maxTokens, onOverflow: job.onOverflow };
     const prepared = await prepare(createReadStream(job.file, { highWaterMark: 256 * 1024 }), tokenizer, settings, sink, { onProgress });
     if (!('manifest' in prepared)) return { fault: boundFaults(prepared.data)[0]! };

@@ -34,11 +34,18 @@ export async function find(store: Store, project: string, name: string): Promise
 
 const TOKENIZER = /^(tokenizer|special_tokens_map|chat_template|config|generation_config)/;
 
+const OWN_TOKENIZER = /^(tokenizer|special_tokens_map|chat_template)/;
+
 /** The folder that a model loads: its own under full tuning (with the base's tokenizer), its parent's under an adapter. */
 export async function folderOf(store: Store, base: BaseRecord, version: VersionRecord | null): Promise<StoredFile[]> {
   if (!version) return base.files;
   const { adapter, files } = version.manifest;
-  if (adapter.type === 'lora') return folderOf(store, base, version.parent === base.name ? null : await parentOf(store, version));
+  if (adapter.type === 'lora') {
+    const below = await folderOf(store, base, version.parent === base.name ? null : await parentOf(store, version));
+    // An adapter that came with added tokens has the tokenizer that knows them.
+    const own = files.filter((file) => OWN_TOKENIZER.test(file.path));
+    return [...below.filter((file) => !own.some(({ path }) => path === file.path)), ...own];
+  }
   return [...files, ...base.files.filter((file) => TOKENIZER.test(file.path) && !files.some((own) => own.path === file.path))];
 }
 

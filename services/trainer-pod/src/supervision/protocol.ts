@@ -7,11 +7,13 @@ export type { EngineIdentity };
  * `spec.json` of a training process: settings alone. What it reads lies beside it: `base/`, `adapter/` (a job that continues one), `data/train/`,
  * `data/valid/`, and the snapshot to go on from in `snapshots/<step>/`. It writes `snapshots/`, `checkpoints/<step>/` and `result/`.
  */
-export type ProcessSpec = Omit<TrainingSpec, 'base' | 'folder' | 'continueFrom' | 'task'> & {
+export type ProcessSpec = Omit<TrainingSpec, 'base' | 'folder' | 'continueFrom' | 'task' | 'vocabulary'> & {
   continues: boolean;
   validates: boolean;
   /** The prepared rows have classes, which their manifest names. */
   classifies: boolean;
+  /** tokens that `base/tokenizer.json` gains first */
+  added_tokens: string[];
 };
 
 /** Training process -> pod, in the order in which things happened. Folders are whole when named. */

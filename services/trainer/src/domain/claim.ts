@@ -1,5 +1,6 @@
 import { ApiError, LIMITS, type ObjectLink, type TrainingClaim } from '@tunefleet/contracts';
 import type { JobRecord } from '../store/job-record.js';
+import { addedTokens } from './added-tokens.js';
 import { attemptPrefix } from './names.js';
 import type { Parts } from './parts.js';
 
@@ -14,7 +15,7 @@ export async function trainingClaim(parts: Parts, job: JobRecord, attempt: numbe
   const shards = async (file: string, hash: string): Promise<ObjectLink[]> => {
     const answer = await parts.bus.request(
       'dataset.prepare',
-      { project, file, model: job.model.id, task, sequence },
+      { project, file, model: job.model.id, task, sequence, ...addedTokens(settings) },
       { timeoutMs: 30_000 },
     );
     if (answer.status !== 'ready') throw new ApiError('service_unavailable', `The rows of ${file} are being prepared again.`);
@@ -31,6 +32,7 @@ export async function trainingClaim(parts: Parts, job: JobRecord, attempt: numbe
     adapter: settings.adapter,
     base_precision: settings.base_precision,
     freeze: settings.freeze,
+    ...addedTokens(settings),
     optimizer: settings.optimizer,
     epochs: plan.n_epochs,
     batch_size: plan.batch_size,

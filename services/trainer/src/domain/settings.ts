@@ -8,6 +8,7 @@ import {
 } from '@tunefleet/contracts';
 import { Type } from 'typebox';
 import { adapterOf, type ParentAdapter } from './adapter.js';
+import { requireWords, withVocabulary } from './added-tokens.js';
 import type { Requested } from './hyperparameters.js';
 
 type Block = NonNullable<JobCreateBody['tunefleet']>;
@@ -16,6 +17,8 @@ type Block = NonNullable<JobCreateBody['tunefleet']>;
 export interface Settings {
   task: TrainedTask | null;
   adapter: AdapterInfo;
+  /** Tokens that the model's tokenizer, embedding and head gain. */
+  added_tokens: string[] | null;
   base_precision: BasePrecision;
   freeze: { backbone: true } | null;
   unfreeze: null;
@@ -50,7 +53,9 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
   const task = taskOf(given, model);
   // A head on a frozen backbone is small: all of it is tuned.
   const usual = freeze || task === 'classification' ? 'full' : model.default_adapter;
-  const adapter = adapterOf(given.adapter, given.base_precision === 'int4' ? 'lora' : usual, parent);
+  const added = given.added_tokens?.length ? given.added_tokens : null;
+  const adapter = withVocabulary(adapterOf(given.adapter, given.base_precision === 'int4' ? 'lora' : usual, parent), added, parent);
+  if (added) requireWords(task);
   requireFull(adapter, freeze, task);
   const optimizer = given.optimizer ?? {};
   const micro = given.micro_batch_size ?? 1;
@@ -61,6 +66,7 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
   return {
     task,
     adapter,
+    added_tokens: added,
     base_precision: precisionOf(given.base_precision, adapter, parent && model.base_precision),
     freeze,
     unfreeze: null,

@@ -34,6 +34,15 @@ export function refuseUnsupported(body: JobCreateBody): void {
   for (const key of ['unfreeze', 'early_stopping'] as const) if (block[key]) refuse(`tunefleet.${key}`, `'${key}'`);
   if (block.freeze?.layers?.length) refuse('tunefleet.freeze.layers', 'Freezing of single layers');
   if (block.freeze?.embeddings) refuse('tunefleet.freeze.embeddings', 'Freezing of the embeddings alone');
+  const blank = block.added_tokens?.find((token) => token.trim() === '');
+  if (blank !== undefined)
+    throw new ApiError(
+      'invalid_value',
+      `'tunefleet.added_tokens' names ${JSON.stringify(blank)}; a token has a character that is no white space.`,
+      {
+        param: 'tunefleet.added_tokens',
+      },
+    );
   const adapter = block.adapter;
   if (!adapter) return;
   if (adapter.type !== undefined && OTHER_ADAPTERS.includes(adapter.type))

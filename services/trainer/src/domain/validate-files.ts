@@ -1,5 +1,6 @@
 import { ApiError, type Fault, type FileSummary, isErrorCode, type RpcReply, type TrainedTask } from '@tunefleet/contracts';
 import type { DataFacts, JobRecord } from '../store/job-record.js';
+import { addedTokens, requireWords } from './added-tokens.js';
 import { resolveHyperparameters } from './hyperparameters.js';
 import type { Parts } from './parts.js';
 
@@ -27,15 +28,21 @@ export async function validateFiles(parts: Parts, job: JobRecord): Promise<Plann
   const kind = summaries[0]?.kind;
   const task = job.settings.task ?? taskOfRows(kind);
   refuseLoraOfClassifier(job, task);
+  if (job.settings.added_tokens) requireWords(task);
   for (const [i, { param }] of files.entries()) {
     const found = summaries[i]?.kind;
     if (found && found !== task)
       throw fault(param, { code: 'mixed_formats', message: `The file holds ${found} rows; the job's task is ${task}.` });
   }
   const { sequence, micro_batch_size, max_steps } = job.settings;
+  const more = addedTokens(job.settings);
   const prepared = await Promise.all(
     files.map(({ id }) =>
-      parts.bus.request('dataset.prepare', { project: job.project, file: id, model: job.model.id, task, sequence }, { timeoutMs: 30_000 }),
+      parts.bus.request(
+        'dataset.prepare',
+        { project: job.project, file: id, model: job.model.id, task, sequence, ...more },
+        { timeoutMs: 30_000 },
+      ),
     ),
   );
   for (const [i, { param }] of files.entries()) {
