@@ -31,7 +31,7 @@ export async function compareSteps(bench: string, variant: Variant, { json, ours
       unit: 'tokens/s',
       ours: { command: process.execPath, args: [OURS, ...args] },
       peer: python === null ? null : { name, command: python, args: [PEER, folder, theirs, THREADS] },
-      rounds: 3,
+      rounds: Number(own['rounds'] ?? 3),
     });
     const { share_of_matmul_rate } = row.ours as Measured & ProductShare;
     const shown = { ...row, share_of_matmul_rate };
