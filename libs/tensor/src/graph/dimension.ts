@@ -6,17 +6,28 @@ export type Shape = readonly Dimension[];
 /** Values of the dimension names of one run. */
 export type Bindings = ReadonlyMap<string, number>;
 
-type Polynomial = Map<string, number>;
+type Polynomial = ReadonlyMap<string, number>;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** Of each spelling met so far: a graph has thousands of values, and few sizes. */
+const parsed = new Map<string, Polynomial>();
 
 const parse = (dimension: Dimension): Polynomial => {
   if (typeof dimension === 'number') {
     if (!Number.isSafeInteger(dimension)) throw new RangeError(`dimension ${dimension} is not an integer`);
     return new Map(dimension === 0 ? [] : [['', dimension]]);
   }
+  const known = parsed.get(dimension);
+  if (known) return known;
+  const polynomial = parseText(dimension);
+  parsed.set(dimension, polynomial);
+  return polynomial;
+};
+
+const parseText = (dimension: string): Polynomial => {
   if (dimension.trim() === '') throw new SyntaxError('a dimension is empty');
-  const sum: Polynomial = new Map();
+  const sum = new Map<string, number>();
   for (const term of dimension.replaceAll(' ', '').replaceAll('-', '+-').split('+')) {
     if (term === '') continue;
     let coefficient = term.startsWith('-') ? -1 : 1;
@@ -48,11 +59,20 @@ const format = (sum: Polynomial): Dimension => {
   return text.startsWith('+') ? text.slice(1) : text;
 };
 
-export const canonical = (dimension: Dimension): Dimension => format(parse(dimension));
+/** Spellings met so far, likewise. */
+const spelled = new Map<Dimension, Dimension>();
+
+export const canonical = (dimension: Dimension): Dimension => {
+  const known = spelled.get(dimension);
+  if (known !== undefined) return known;
+  const made = format(parse(dimension));
+  spelled.set(dimension, made);
+  return made;
+};
 
 export const addDimensions = (a: Dimension, b: Dimension): Dimension => {
   if (typeof a === 'number' && typeof b === 'number') return a + b;
-  const sum = parse(a);
+  const sum = new Map(parse(a));
   for (const [key, coefficient] of parse(b)) sum.set(key, (sum.get(key) ?? 0) + coefficient);
   return format(sum);
 };
@@ -67,9 +87,22 @@ const joinNames = (a: string, b: string): string =>
     .sort()
     .join('*');
 
+/** Of each pair met so far, likewise. */
+const products = new Map<string, Dimension>();
+
 export const multiplyDimensions = (a: Dimension, b: Dimension): Dimension => {
   if (typeof a === 'number' && typeof b === 'number') return a * b;
-  const product: Polynomial = new Map();
+  if (a === 1) return canonical(b);
+  const key = `${a} x ${b}`;
+  const known = products.get(key);
+  if (known !== undefined) return known;
+  const made = multiplied(a, b);
+  products.set(key, made);
+  return made;
+};
+
+const multiplied = (a: Dimension, b: Dimension): Dimension => {
+  const product = new Map<string, number>();
   for (const [left, c] of parse(a)) {
     for (const [right, d] of parse(b)) {
       const key = joinNames(left, right);
@@ -85,7 +118,7 @@ export const divideDimensions = (a: Dimension, b: Dimension): Dimension | null =
   const divisor = [...parse(b)];
   if (divisor.length !== 1) return null;
   const [key, coefficient] = divisor[0]!;
-  const quotient: Polynomial = new Map();
+  const quotient = new Map<string, number>();
   for (const [term, c] of parse(a)) {
     const rest = term === '' ? [] : term.split('*');
     for (const name of key === '' ? [] : key.split('*')) {

@@ -39,68 +39,79 @@ export interface OnnxModel {
 const IR_VERSION = 10;
 const OPSET = 21;
 
-/** Protocol buffers wire format: varints, fixed 32 bit, and length-delimited bytes. */
+/** Protocol buffers wire format: varints, fixed 32 bit, and length-delimited bytes, one after another in one growing buffer. */
 class Message {
-  #parts: Uint8Array[] = [];
+  #bytes = Buffer.allocUnsafe(64);
   #length = 0;
 
-  varint(field: number, value: number | bigint): this {
+  varint(field: number, value: number): this {
     this.#tag(field, 0);
-    this.#varint(BigInt(value));
+    this.#varint(value);
     return this;
   }
 
   float(field: number, value: number): this {
     this.#tag(field, 5);
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setFloat32(0, value, true);
-    this.#push(bytes);
+    this.#reserve(4);
+    this.#length = this.#bytes.writeFloatLE(value, this.#length);
     return this;
   }
 
   bytes(field: number, value: Uint8Array): this {
     this.#tag(field, 2);
-    this.#varint(BigInt(value.length));
-    this.#push(value);
+    this.#varint(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
     return this;
   }
 
   string(field: number, value: string): this {
-    return this.bytes(field, new TextEncoder().encode(value));
+    const length = Buffer.byteLength(value);
+    this.#tag(field, 2);
+    this.#varint(length);
+    this.#reserve(length);
+    this.#length += this.#bytes.write(value, this.#length);
+    return this;
   }
 
   message(field: number, value: Message): this {
     return this.bytes(field, value.finish());
   }
 
+  /** Until the next field is added. */
   finish(): Uint8Array {
-    const whole = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return this.#bytes.subarray(0, this.#length);
   }
 
   #tag(field: number, wire: number): void {
-    this.#varint(BigInt((field << 3) | wire));
+    this.#varint((field << 3) | wire);
   }
 
-  #varint(value: bigint): void {
-    let rest = BigInt.asUintN(64, value);
-    const bytes: number[] = [];
-    do {
-      const low = Number(rest & 0x7fn);
-      rest >>= 7n;
-      bytes.push(rest === 0n ? low : low | 0x80);
-    } while (rest !== 0n);
-    this.#push(Uint8Array.from(bytes));
+  #varint(value: number): void {
+    this.#reserve(10);
+    if (value < 0) {
+      this.#negative(BigInt.asUintN(64, BigInt(value)));
+      return;
+    }
+    let rest = value;
+    // Not by shifts, which stop at 32 bits.
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+    this.#bytes[this.#length++] = rest;
   }
 
-  #push(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
-    this.#length += bytes.length;
+  /** In two's complement of 64 bits: always ten bytes. */
+  #negative(value: bigint): void {
+    let rest = value;
+    for (; rest >= 0x80n; rest >>= 7n) this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80;
+    this.#bytes[this.#length++] = Number(rest);
+  }
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, this.#length + count));
+    grown.set(this.finish());
+    this.#bytes = grown;
   }
 }
 
