@@ -3,9 +3,11 @@ import type { Graph } from '../graph/value.js';
 import { fuse } from './fuse.js';
 import { join } from './join.js';
 import { legalize, type Provider } from './legalize.js';
+import { sliceFrozen } from './slice-frozen.js';
 
 /** The passes between a graph as it was built and the one that is written as ONNX, in order. */
 const PASSES: readonly { readonly name: string; readonly run: (graph: Graph, provider: Provider) => Graph }[] = [
+  { name: 'slice-frozen', run: sliceFrozen },
   { name: 'join', run: join },
   { name: 'fuse', run: fuse },
   { name: 'legalize', run: legalize },
