@@ -44,6 +44,8 @@ export function chunkedCrossEntropySums(states: Value, classes: Value, targets: 
   const count = classes.shape[0] as number;
   const chunks = Math.ceil(count / CHUNK);
   const edge = (chunk: number): number => Math.floor((count * chunk) / chunks);
+  // Made before the slices, so that their gradients are added up first, and as neighbours.
+  const ofTarget = reduceSum(mul(states, gather(classes, targets)), [-1], { keepDims: true });
   const parts = Array.from({ length: chunks }, (_, chunk): Chunk => {
     const rows = chunks === 1 ? classes : slice(classes, 0, edge(chunk), edge(chunk + 1));
     const logits = matmul(states, rows, { transB: true });
@@ -60,7 +62,6 @@ export function chunkedCrossEntropySums(states: Value, classes: Value, targets: 
   );
   const sums = parts.map((part) => mul(reduceSum(part.scaled, [-1], { keepDims: true }), exp(sub(part.largest, largest))));
   const logSum = add(log(sums.reduce((a, b) => add(a, b))), largest);
-  const ofTarget = reduceSum(mul(states, gather(classes, targets)), [-1], { keepDims: true });
   const losses = reshape(sub(logSum, ofTarget), targets.shape);
   return { loss: reduceSum(mul(losses, weights)), correct: reduceSum(cast(equal(reshape(best, targets.shape), targets), 'f32')) };
 }
