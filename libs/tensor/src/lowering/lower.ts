@@ -6,12 +6,14 @@ import { join } from './join.js';
 import { legalize, type Provider } from './legalize.js';
 import { mergeScatters } from './scatter.js';
 import { sliceFrozen } from './slice-frozen.js';
+import { spread } from './spread.js';
 
 /** The passes between a graph as it was built and the one that is written as ONNX, in order. */
 const PASSES: readonly { readonly name: string; readonly run: (graph: Graph, provider: Provider) => Graph }[] = [
   { name: 'slice-frozen', run: sliceFrozen },
   { name: 'join', run: join },
   { name: 'scatter', run: mergeScatters },
+  { name: 'spread', run: spread },
   { name: 'fuse', run: fuse },
   { name: 'legalize', run: legalize },
   { name: 'chain', run: chain },
