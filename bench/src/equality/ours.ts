@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { llamaTensorShapes } from '@tunefleet/model-formats';
-import { type BasePrecision, causalLlama, openBaseWeights, weightParts } from '@tunefleet/models';
+import { type BasePrecision, causalLlama, openBaseWeights, weightParts, wholeLogits } from '@tunefleet/models';
 import { compile, GraphBuilder } from '@tunefleet/tensor';
 import { train } from '@tunefleet/training-core';
 import { BATCH, LOGIT_ROWS, LORA, readRows, STEPS } from './work.js';
@@ -28,7 +28,7 @@ async function logits(): Promise<Float32Array> {
   const parts = weightParts((name) => (shapes.has(name) ? weight(name) : undefined));
   const outputs = network.build(builder, { ...parts, dropout: (_site, _probability, x) => x });
   const graph = await compile({
-    outputs: { logits: outputs.logits },
+    outputs: { logits: wholeLogits(outputs.logits) },
     threads: Number(threads),
     folder: mkdtempSync(join(folder, 'graph-')),
   });

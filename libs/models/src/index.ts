@@ -10,7 +10,7 @@ export type { TokenLogprobs } from './generation/sampling.js';
 export { QUERY_BLOCKS } from './layers/attention.js';
 export { type Classifier, classifierOf, type FeatureExample, headNetwork, wholeNetwork } from './networks/classifier.js';
 export { causalLlama } from './networks/llama.js';
-export type { Batch, Network, NetworkParts } from './networks/network.js';
+export { type Batch, type Logits, type Network, type NetworkParts, wholeLogits } from './networks/network.js';
 export { weightParts } from './networks/weight-parts.js';
 export type { Example } from './packing/pack.js';
 export { dropoutMask } from './random/dropout-mask.js';

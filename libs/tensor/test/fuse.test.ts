@@ -1,5 +1,5 @@
 import { test } from '@jest/globals';
-import { matmul, mul, transpose } from '../src/index.js';
+import { matmul, mul, softmaxMatmul, transpose } from '../src/index.js';
 import { fuse } from '../src/lowering/fuse.js';
 import { expectPass } from './pass.js';
 
@@ -19,4 +19,11 @@ test('a constant factor of a product becomes its alpha, unless the product is ne
     fuse,
     ['matmul(%0, %1) alpha=1 transA=false transB=true', 'mul(%2, %3)', 'matmul(%4, %2) alpha=1 transA=false transB=true'],
   );
+});
+
+test('once its gradient is taken, a product with a softmax is a product like others', () => {
+  expectPass((a, b) => softmaxMatmul(matmul(a, b, { transB: true }), b), fuse, [
+    'matmul(%0, %1) alpha=1 transA=false transB=true',
+    'matmul(%3, %1) alpha=1 transA=false transB=false',
+  ]);
 });

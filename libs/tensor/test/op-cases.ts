@@ -103,6 +103,10 @@ export const CASES: Record<string, Case['build'] | Case> = {
   size: { build: ({ x }) => t.div(t.reduceSum(x), t.size(x.builder, 'n')), shapes: { x: ['n'] } },
   softmax: ({ x }) => t.softmax(x),
   'softmax of one': ({ x }) => t.softmax(x),
+  addMatmul: { build: ({ a, b, x }) => t.addMatmul(x, a, b), shapes: { a: ['n', 3], x: ['n', 4] } },
+  'addMatmul transposed': ({ a, b, x }) => t.addMatmul(x, a, b, { transA: true, transB: true }),
+  'scatterAddRows into': ({ x, i, u }) => t.scatterAddRows(4, i, u, x),
+  softmaxMatmul: ({ x, v }) => t.softmaxMatmul(x, v),
   'softmax far out': ({ x }) => t.softmax(x),
   logSoftmax: { build: ({ x }) => t.logSoftmax(x), shapes: { x: ['m', 'n', 5] } },
   crossEntropy: { build: ({ x, i }) => t.crossEntropy(x, i), shapes: { x: ['n', 6], i: ['n'] } },
@@ -208,5 +212,4 @@ export const CASES: Record<string, Case['build'] | Case> = {
     build: ({ q, k, v, bias }) => attention(q, k, v, bias),
     shapes: { k: [2, 'keys', 4], v: [2, 'keys', 4], bias: [1, 'keys'] },
   },
-  softmaxMatmul: ({ x, v }) => t.softmaxMatmul(x, v),
 };

@@ -42,8 +42,12 @@ export function llama(config: LlamaConfig, parts: LlamaParts, ids: Value): Value
 
 /** Logits over the vocabulary: [wanted, hidden] -> [wanted, vocabulary]. */
 export function llamaHead(config: LlamaConfig, parts: Pick<LlamaParts, 'weight'>, hidden: Value): Value {
-  const head = parts.weight(config.tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
-  return hidden.builder.scope('head', () => matmul(hidden, head, { transB: true }));
+  return hidden.builder.scope('head', () => matmul(hidden, llamaHeadWeight(config, parts), { transB: true }));
+}
+
+/** [vocabulary, hidden] */
+export function llamaHeadWeight({ tiedEmbeddings }: LlamaConfig, { weight }: Pick<LlamaParts, 'weight'>): Value {
+  return weight(tiedEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight');
 }
 
 function norm({ normEpsilon }: LlamaConfig, { weight }: LlamaParts, module: string, x: Value): Value {

@@ -33,7 +33,7 @@ export const MASKED = -1e30;
  * @param bias added to the scores; broadcasts to [batch, keyValueHeads, group, queries, keys]
  * @returns [batch, heads, queries, headSize]
  */
-export function groupedAttention({ heads, keyValueHeads, headSize }: HeadShape, q: Value, k: Value, v: Value, bias: Value): Value {
+function groupedAttention({ heads, keyValueHeads, headSize }: HeadShape, q: Value, k: Value, v: Value, bias: Value): Value {
   const [batch, , queries] = q.shape as [number | string, number, number | string];
   const keys = k.shape[2]!;
   const group = heads / keyValueHeads;

@@ -1,6 +1,6 @@
 import type { LlamaConfig } from '@tunefleet/model-formats';
 import type { GraphBuilder, Value } from '@tunefleet/tensor';
-import { llama, llamaHead } from '../families/llama.js';
+import { llama, llamaHeadWeight } from '../families/llama.js';
 import { packedFeeds, packedInputs } from '../packing/feeds.js';
 import { type PackedExamples, packClassified, packExamples } from '../packing/pack.js';
 import type { Classifier } from './classifier.js';
@@ -13,7 +13,7 @@ export function causalLlama(config: LlamaConfig): Network {
     batch: (examples) => batchOf(packExamples(examples), feeds),
     build(builder, parts) {
       const { hidden, targets, weights } = wantedStates(builder, config, parts);
-      return { logits: llamaHead(config, parts, hidden), targets, weights };
+      return { logits: { states: hidden, classes: llamaHeadWeight(config, parts) }, targets, weights };
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Feed, GraphBuilder, Value } from '@tunefleet/tensor';
+import { type Feed, type GraphBuilder, matmul, type Value } from '@tunefleet/tensor';
 import type { Example } from '../packing/pack.js';
 
 /** Rows as one run of a graph. */
@@ -23,10 +23,16 @@ export interface NetworkParts {
   dropout(site: string, probability: number, x: Value): Value;
 }
 
+/** Logits [trained, classes]; of many classes the factors of that product: states [trained, width] and classes [classes, width]. */
+export type Logits = Value | { states: Value; classes: Value };
+
+export const wholeLogits = (logits: Logits): Value =>
+  'states' in logits ? matmul(logits.states, logits.classes, { transB: true }) : logits;
+
 /** A model with its head, as training and inference run it: rows in, logits of what is to be predicted out. */
 export interface Network<Row extends Example = Example> {
   /** Null where none of the rows has anything to predict. */
   batch(examples: readonly Row[]): Batch | null;
-  /** logits [trained, classes], targets [trained] of i32, weights [trained] */
-  build(builder: GraphBuilder, parts: NetworkParts): { logits: Value; targets: Value; weights: Value };
+  /** logits [trained, classes] or their factors, targets [trained] of i32, weights [trained] */
+  build(builder: GraphBuilder, parts: NetworkParts): { logits: Logits; targets: Value; weights: Value };
 }

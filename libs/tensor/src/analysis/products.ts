@@ -1,5 +1,6 @@
 import { type Bindings, resolveShape } from '../graph/dimension.js';
 import type { Graph } from '../graph/value.js';
+import { addMatmulOp } from '../ops/add-matmul.js';
 import { dequantizeOp, int4LinearOp, int4Op } from '../ops/int4.js';
 import { frozenOp } from '../ops/leaves.js';
 import { matmulOp } from '../ops/matmul.js';
@@ -26,10 +27,11 @@ const FROZEN: ReadonlySet<Primitive> = new Set([frozenOp, int4Op, dequantizeOp] 
 export const countProducts = (graph: Graph, bindings: Bindings): ProductCount[] => {
   const counts = new Map<string, ProductCount>();
   for (const value of graph.values) {
-    if (!isMadeBy(value, matmulOp) && !isMadeBy(value, int4LinearOp)) continue;
+    const plain = isMadeBy(value, matmulOp) || isMadeBy(value, addMatmulOp);
+    if (!plain && !isMadeBy(value, int4LinearOp)) continue;
     const [a] = value.inputs;
     const [m, n] = resolveShape(value.shape.slice(-2), bindings) as [number, number];
-    const turned = isMadeBy(value, matmulOp) && value.attributes.transA;
+    const turned = plain && value.attributes.transA;
     const [k] = resolveShape([a!.shape.at(turned ? -2 : -1)!], bindings) as [number];
     const batch = resolveShape(value.shape.slice(0, -2), bindings).reduce((x, y) => x * y, 1);
     const frozen = value.inputs.some(({ op }) => FROZEN.has(op));

@@ -6,6 +6,7 @@ import { type MatmulAttributes, matmul, matmulOp } from '../ops/matmul.js';
 import { transposeOp } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 import { softmaxMatmulOp } from '../ops/softmax-matmul.js';
+import { countUses } from './count-uses.js';
 
 /** What lies under transposes that exchange exactly the last two axes, and whether their number is odd. */
 const underTransposes = (value: Value): { under: Value; odd: boolean } => {
@@ -20,13 +21,6 @@ const underTransposes = (value: Value): { under: Value; odd: boolean } => {
 
 const scalarConstant = (value: Value): number | null =>
   isMadeBy(value, constantOp) && value.dtype === 'f32' && value.shape.length === 0 ? value.attributes.data[0]! : null;
-
-const countUses = (graph: Graph): ReadonlyMap<Value, number> => {
-  const uses = new Map<Value, number>();
-  for (const value of [...graph.values.flatMap(({ inputs }) => inputs), ...Object.values(graph.outputs)])
-    uses.set(value, (uses.get(value) ?? 0) + 1);
-  return uses;
-};
 
 /** Transposes of the last two axes become flags of the product that reads them; a constant factor of a product becomes its alpha. */
 export const fuse = (graph: Graph): Graph => {

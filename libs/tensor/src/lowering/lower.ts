@@ -1,14 +1,22 @@
 import { checkGraph } from '../graph/checker.js';
 import type { Graph } from '../graph/value.js';
+import { chain } from './chain.js';
 import { fuse } from './fuse.js';
 import { join } from './join.js';
 import { legalize, type Provider } from './legalize.js';
+import { mergeScatters } from './scatter.js';
+import { sliceFrozen } from './slice-frozen.js';
+import { spread } from './spread.js';
 
 /** The passes between a graph as it was built and the one that is written as ONNX, in order. */
 const PASSES: readonly { readonly name: string; readonly run: (graph: Graph, provider: Provider) => Graph }[] = [
+  { name: 'slice-frozen', run: sliceFrozen },
   { name: 'join', run: join },
+  { name: 'scatter', run: mergeScatters },
+  { name: 'spread', run: spread },
   { name: 'fuse', run: fuse },
   { name: 'legalize', run: legalize },
+  { name: 'chain', run: chain },
 ];
 
 /** Runs every pass and checks what each leaves; `after` sees each result, to print it for example. */

@@ -1,5 +1,5 @@
 import type { Dimension } from '../graph/dimension.js';
-import { printShape } from '../graph/dimension.js';
+import { printShape, sameShape } from '../graph/dimension.js';
 import type { Value } from '../graph/value.js';
 import { equal, where } from './comparison.js';
 import { iota } from './leaves.js';
@@ -32,33 +32,36 @@ export const gatherOp: Primitive = {
 };
 
 /**
- * Sums `updates` [n, ...] into `rows` zero rows by `ids` [n]: the gradient of gather. ScatterElements, because ScatterND
- * with reduction=add is a data race on repeated indices.
+ * Sums `updates` [n, ...] by `ids` [n] into `rows` zero rows, or into the rows of a third input: the gradient of gather. ScatterElements,
+ * because ScatterND with reduction=add is a data race on repeated indices.
  */
 export const scatterAddRowsOp: Primitive<{ rows: Dimension }> = {
   name: 'scatterAddRows',
-  type: ([ids, updates], { rows }) => {
+  type: ([ids, updates, into], { rows }) => {
     if (ids!.dtype !== 'i32' || updates!.dtype !== 'f32') throw new Error('needs i32 ids and f32 updates');
     if (ids!.shape.length !== 1 || updates!.shape[0] !== ids!.shape[0]) throw new Error('needs one id per row of updates');
-    return { dtype: 'f32', shape: [rows, ...updates!.shape.slice(1)] };
+    const shape = [rows, ...updates!.shape.slice(1)];
+    if (into && (into.dtype !== 'f32' || !sameShape(into.shape, shape)))
+      throw new Error(`what is summed into must be f32 ${printShape(shape)}`);
+    return { dtype: 'f32', shape };
   },
-  gradient: ({ inputs: [ids] }, dy) => [null, gather(dy, ids!)],
-  evaluate: ([ids, updates], _, { shape }) => {
+  gradient: ({ inputs: [ids] }, dy) => [null, gather(dy, ids!), dy],
+  evaluate: ([ids, updates, into], _, { shape }) => {
     const width = shape.slice(1).reduce((a, b) => a * b, 1);
-    const result = new Float64Array(shape[0]! * width);
+    const result = into ? Float64Array.from(into.data) : new Float64Array(shape[0]! * width);
     ids!.data.forEach((id, row) => {
       for (let column = 0; column < width; column++) result[id * width + column]! += updates!.data[row * width + column]!;
     });
     return result;
   },
-  emit: (emitter, [ids, updates], { inputs, shape }) => {
+  emit: (emitter, [ids, updates, into], { inputs, shape }) => {
     const update = inputs[1]!;
-    const zeros = emitter.op('Expand', [emitter.float(0), emitter.shape(shape)]);
+    const sums = into ?? emitter.op('Expand', [emitter.float(0), emitter.shape(shape)]);
     const column = emitter.op('Reshape', [ids!, emitter.shape([update.shape[0]!, ...update.shape.slice(1).map(() => 1)])], {
       allowzero: 1,
     });
     const everywhere = emitter.op('Expand', [column, emitter.shape(update.shape)]);
-    return emitter.op('ScatterElements', [zeros, everywhere, updates!], { axis: 0, reduction: 'add' });
+    return emitter.op('ScatterElements', [sums, everywhere, updates!], { axis: 0, reduction: 'add' });
   },
 };
 
@@ -100,5 +103,6 @@ export const pickOp: Primitive = {
 };
 
 export const gather = (table: Value, ids: Value): Value => apply(gatherOp, [table, ids], {});
-export const scatterAddRows = (rows: Dimension, ids: Value, updates: Value): Value => apply(scatterAddRowsOp, [ids, updates], { rows });
+export const scatterAddRows = (rows: Dimension, ids: Value, updates: Value, into?: Value): Value =>
+  apply(scatterAddRowsOp, into ? [ids, updates, into] : [ids, updates], { rows });
 export const pick = (x: Value, ids: Value): Value => apply(pickOp, [x, ids], {});

@@ -29,10 +29,7 @@ export const matmulOp: Primitive<MatmulAttributes> = {
     }
     return { dtype: 'f32', shape: [...broadcastShapes(left.batch, right.batch), left.rows, right.columns] };
   },
-  gradient: ({ inputs, attributes }, dy, wanted) => {
-    const [a, b] = inputs as [Value, Value];
-    return [wanted[0] ? gradientOfA(a, b, dy, attributes) : null, wanted[1] ? gradientOfB(a, b, dy, attributes) : null];
-  },
+  gradient: (value, dy, wanted) => productGradients(value, dy, wanted),
   evaluate: ([a, b], { transA, transB, alpha }, { shape }) => {
     const [m, n] = shape.slice(-2) as [number, number];
     const k = a!.shape.at(transA ? -2 : -1)!;
@@ -57,6 +54,16 @@ export const matmulOp: Primitive<MatmulAttributes> = {
     const flags = { transA: transA ? 1 : 0, transB: transB ? 1 : 0, alpha: { float: alpha } };
     return emitter.op('FusedMatMul', inputs, flags, MICROSOFT);
   },
+};
+
+/** Of alpha * a b with respect to a and b. */
+export const productGradients = (
+  { inputs, attributes }: Value & { attributes: MatmulAttributes },
+  dy: Value,
+  wanted: readonly boolean[],
+): (Value | null)[] => {
+  const [a, b] = inputs as [Value, Value];
+  return [wanted[0] ? gradientOfA(a, b, dy, attributes) : null, wanted[1] ? gradientOfB(a, b, dy, attributes) : null];
 };
 
 const gradientOfA = (a: Value, b: Value, dy: Value, { transA, transB, alpha }: MatmulAttributes): Value => {

@@ -1,3 +1,4 @@
+import { addMatmulOp } from './add-matmul.js';
 import { addOp, divOp, maximumOp, minimumOp, mulOp, subOp } from './arithmetic.js';
 import { castOp } from './cast.js';
 import { andOp, equalOp, lessOp, lessOrEqualOp, notOp, orOp, whereOp } from './comparison.js';
@@ -21,7 +22,7 @@ export const PRIMITIVES: readonly Primitive[] = [
   ...[unary.negOp, unary.absOp, unary.expOp, unary.logOp, unary.sqrtOp, unary.reciprocalOp, unary.sinOp, unary.cosOp, unary.erfOp],
   ...[unary.tanhOp, unary.sigmoidOp, unary.reluOp, unary.siluOp, unary.geluOp, unary.geluTanhOp, unary.stopGradientOp],
   ...[equalOp, lessOp, lessOrEqualOp, andOp, orOp, notOp, whereOp, castOp],
-  ...[matmulOp, reduceSumOp, reduceMeanOp, reduceMaxOp, argMaxOp],
+  ...[matmulOp, addMatmulOp, reduceSumOp, reduceMeanOp, reduceMaxOp, argMaxOp],
   ...[reshapeOp, broadcastToOp, transposeOp, sliceOp, padOp, concatOp],
   ...[int4Op, dequantizeOp, int4LinearOp],
   ...[gatherOp, scatterAddRowsOp, pickOp],
