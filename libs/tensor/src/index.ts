@@ -1,5 +1,8 @@
+export { executionOrder } from './analysis/execution-order.js';
+export { type GraphMemory, graphMemory } from './analysis/memory.js';
 export { countProducts, operationsOf, type ProductCount } from './analysis/products.js';
-export { gradients } from './autodiff/gradients.js';
+export { countWork, OPERATOR_CLASSES, type OperatorClass, type Work } from './analysis/work.js';
+export { type BackwardOptions, gradients } from './autodiff/gradients.js';
 export { type ConstantData, GraphBuilder } from './graph/builder.js';
 export type { Bindings, Dimension, Shape } from './graph/dimension.js';
 export { evaluate } from './graph/evaluate.js';
