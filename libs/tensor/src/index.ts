@@ -7,6 +7,7 @@ export { type ConstantData, GraphBuilder } from './graph/builder.js';
 export type { Bindings, Dimension, Shape } from './graph/dimension.js';
 export { evaluate } from './graph/evaluate.js';
 export type { Feed, Tensor, TensorData } from './graph/feeds.js';
+export { sizesOf } from './graph/feeds.js';
 export { checkInPlace } from './graph/in-place.js';
 export { printGraph } from './graph/printer.js';
 export { type DType, type FrozenSource, type Graph, graphOf, type Int4Source, type Value } from './graph/value.js';

@@ -1,6 +1,5 @@
 import type { LlamaConfig } from '@tunefleet/model-formats';
-import type { PassCost, PassSizes, PlannedSpec } from './pass.js';
-import { PassPlan } from './pass.js';
+import { alike, type PassCost, PassPlan, type PlannedSpec } from './pass.js';
 import type { Rates } from './rates.js';
 
 /** A run as it is known before it begins. */
@@ -36,14 +35,14 @@ export function estimateRun(config: LlamaConfig, run: PlannedRun, rates: Rates):
   const { examples, tokens, trained_tokens, longest } = run.data;
   const plan = new PassPlan(config, run);
   const trained = trained_tokens / tokens;
-  const sizes = (count: number, length: number): PassSizes => {
-    const all = Math.max(1, Math.round(count * length));
-    return { tokens: all, examples: count, span: Math.max(1, Math.ceil(length)), trained: Math.max(1, Math.round(all * trained)) };
+  const rows = (count: number, length: number) => {
+    const whole = Math.max(2, Math.round(length));
+    return alike(count, whole, Math.max(1, Math.round(whole * trained)));
   };
   const micro = Math.min(run.micro_batch_size, examples);
   const accumulates = run.batch_size > micro;
-  const mean = plan.cost(sizes(micro, tokens / examples), accumulates);
-  const largest = plan.cost(sizes(micro, longest), accumulates);
+  const mean = plan.cost(rows(micro, tokens / examples), accumulates);
+  const largest = plan.cost(rows(micro, longest), accumulates);
   const passes = Math.ceil(Math.min(run.batch_size, examples) / micro);
   const step = passes * passSeconds(mean, rates) + plan.trained / rates.update;
   return { seconds: START_SECONDS * mean.operators + run.steps * step, peak_memory_bytes: Math.ceil(largest.memory), error: ERROR };
