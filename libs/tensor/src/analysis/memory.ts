@@ -5,7 +5,7 @@ import { frozenOp, inputOp } from '../ops/leaves.js';
 import { matmulOp } from '../ops/matmul.js';
 import { isMadeBy, type Primitive } from '../ops/primitive.js';
 import { INT4_BLOCK } from '../quantization/int4.js';
-import { Arena } from './arena.js';
+import { Arena, type Block } from './arena.js';
 import { executionOrder } from './execution-order.js';
 
 /** Bytes that a compiled graph needs for one run. */
@@ -47,7 +47,7 @@ const IN_PLACE: ReadonlySet<string> = new Set([
 
 interface Buffer {
   readonly bytes: number;
-  readonly start: number;
+  readonly block: Block;
   readers: number;
 }
 
@@ -61,7 +61,7 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
   const buffers = new Map<Value, Buffer>();
   const release = (buffer: Buffer): void => {
     buffer.readers--;
-    if (buffer.readers === 0) arena.give(buffer.start, buffer.bytes);
+    if (buffer.readers === 0) arena.give(buffer.block);
   };
   for (const value of executionOrder(graph)) {
     const inputs = [...new Set(value.inputs)];
@@ -76,10 +76,10 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
       continue;
     }
     if (taken) taken.readers += readers.get(value) ?? 0;
-    const buffer = taken ?? { bytes, start: arena.take(bytes), readers: readers.get(value) ?? 0 };
+    const buffer = taken ?? { bytes, block: arena.take(bytes), readers: readers.get(value) ?? 0 };
     buffers.set(value, buffer);
     for (const one of owned) if (one) release(one);
-    if (buffer.readers === 0) arena.give(buffer.start, buffer.bytes);
+    if (buffer.readers === 0) arena.give(buffer.block);
   }
   const sum = (values: Iterable<Value>): number => [...values].reduce((total, value) => total + bytesOf(value), 0);
   const frozen = graph.values.filter((value) => isMadeBy(value, frozenOp));
