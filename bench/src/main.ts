@@ -7,6 +7,7 @@ import { encoderFrozen } from './encoder-frozen/benchmark.js';
 import { encoderFull } from './encoder-full/benchmark.js';
 import { equality } from './equality/benchmark.js';
 import { fullStep } from './full-step/benchmark.js';
+import { growth } from './growth/benchmark.js';
 import { loraSft } from './lora-sft/benchmark.js';
 import { loraStep } from './lora-step/benchmark.js';
 import { profile } from './profile/benchmark.js';
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   compileBenchmark,
 
   loraSft,
+  growth,
 ];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;

@@ -17,6 +17,7 @@ const THREADS = '2';
 /** Steps of a SmolLM2-135M-shaped model on one row of `--tokens` ids, all trained on, against PyTorch. */
 export async function compareSteps(bench: string, variant: Variant, { json, oursOnly, own }: Options): Promise<void> {
   const tokens = Number(own['tokens'] ?? 512);
+  const memory = own['lean'] === true ? 'lean' : 'fast';
   const python = oursOnly ? null : peerPython();
   const folder = mkdtempSync(join(tmpdir(), 'tunefleet-bench-'));
   try {
@@ -27,9 +28,9 @@ export async function compareSteps(bench: string, variant: Variant, { json, ours
     const name = `PyTorch + transformers${theirs === 'lora' ? ' + PEFT' : ''}, float32`;
     const row = await compare({
       bench,
-      variant: `${tokens} tokens`,
+      variant: `${tokens} tokens${memory === 'lean' ? ', lean' : ''}`,
       unit: 'tokens/s',
-      ours: { command: process.execPath, args: [OURS, ...args] },
+      ours: { command: process.execPath, args: [OURS, ...args, memory] },
       peer: python === null ? null : { name, command: python, args: [PEER, folder, theirs, THREADS] },
       rounds: Number(own['rounds'] ?? 3),
     });

@@ -1,13 +1,16 @@
-/** Our side, a process of its own: node ours.js FOLDER lora|qlora|full THREADS. */
+/** Our side, a process of its own: node ours.js FOLDER lora|qlora|full THREADS fast|lean. */
 import { memoryFigures } from '@tunefleet/tensor';
 import { train } from '@tunefleet/training-core';
 import { shareOfMatmulRate } from './share-of-matmul-rate.js';
 import { readRows, stepSpec, type Variant } from './spec.js';
 import { STEPS, WARM_UP } from './work.js';
 
-const [folder = '', variant = 'lora', threads = '2'] = process.argv.slice(2);
+const [folder = '', variant = 'lora', threads = '2', memory = 'fast'] = process.argv.slice(2);
 const rows = readRows(folder);
-const spec = stepSpec(folder, variant as Variant, Number(threads));
+const spec = {
+  ...stepSpec(folder, variant as Variant, Number(threads)),
+  memory: memory === 'lean' ? ('lean' as const) : ('fast' as const),
+};
 const tokens = rows[0]!.ids.length - 1;
 
 let started = 0;

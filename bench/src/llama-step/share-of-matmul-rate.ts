@@ -20,7 +20,7 @@ export async function shareOfMatmulRate(spec: TrainingSpec, tokens: number, step
   const scratch = mkdtempSync(join(tmpdir(), 'tunefleet-share-'));
   const model = await openTrainable(spec, scratch);
   try {
-    const graph = lower(graphOf(passGraph(model, true).outputs), 'cpu');
+    const graph = lower(graphOf(passGraph(model, true, spec.memory === 'lean' ? 'layers' : 'nothing').outputs), 'cpu');
     const bindings = new Map([
       ['tokens', tokens],
       ['trained', tokens],

@@ -28,11 +28,11 @@ export const RANK = 8;
 export const ALPHA = 16;
 
 /** Random weights (seeded) in a Hugging Face folder and a row of tokens + 1 random ids a step: the same for both sides. */
-export async function makeWork(folder: string, tokens: number): Promise<void> {
-  await writeRandomLlama(join(folder, 'base'), SMOLLM2_135M);
+export async function makeWork(folder: string, tokens: number, shape = SMOLLM2_135M): Promise<void> {
+  await writeRandomLlama(join(folder, 'base'), shape);
   const random = randomStream(1, 'shuffle', 1);
   const rows = Array.from({ length: STEPS }, () =>
-    Array.from({ length: tokens + 1 }, () => Math.floor(random.uniform() * SMOLLM2_135M.vocabularySize)),
+    Array.from({ length: tokens + 1 }, () => Math.floor(random.uniform() * shape.vocabularySize)),
   );
   writeFileSync(join(folder, 'rows.json'), JSON.stringify(rows));
 }

@@ -203,8 +203,18 @@ test('models import: a GGUF file becomes a base; its uploads are gone again; a f
   expect(await json(['models', 'delete', 'tiny'])).toMatchObject({ id: 'tiny', deleted: true });
 });
 
+test('estimate says what a job would take, and makes none', async () => {
+  const [, , ...options] = createArgs(1);
+  expect(await json(['estimate', ...options])).toMatchObject({
+    object: 'fine_tuning.estimate',
+    steps: expect.any(Number),
+    peak_memory_bytes: expect.any(Number),
+    cost: null,
+  });
+});
+
 test('what is not built says so by name; wrong use is 2', async () => {
-  const notBuilt = [['estimate', '--model', 'm'], ['preview']];
+  const notBuilt = [['preview']];
   const answers = await Promise.all(notBuilt.map((args) => json<{ error: Thing }>(args, 1)));
   expect(answers.map(({ error }) => error['code'])).toEqual(notBuilt.map(() => 'not_supported'));
   const [unknown, noFile, noScope, noKey, noFleet] = await Promise.all([

@@ -2,6 +2,7 @@ export * from './bodies/base-models.js';
 export * from './bodies/chat.js';
 export * from './bodies/classifications.js';
 export * from './bodies/completion-objects.js';
+export * from './bodies/estimate.js';
 export * from './bodies/evals.js';
 export * from './bodies/files.js';
 export * from './bodies/job-settings.js';

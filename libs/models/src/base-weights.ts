@@ -30,7 +30,7 @@ export interface BaseWeightsOptions {
  */
 export async function openBaseWeights(folder: string, { precision = 'float32', scratch }: BaseWeightsOptions = {}): Promise<BaseWeights> {
   const { config, weights } = await openLlamaFolder(folder);
-  const quantized = new Set(precision === 'int4' ? llamaLinears(config).map(({ name }) => `${name}.weight`) : []);
+  const quantized = quantizedIn(config, precision);
   try {
     return { config, ...(await mapWeights(weights, llamaTensorShapes(config), scratch, quantized)) };
   } finally {
@@ -95,6 +95,18 @@ function placedTensors(weights: TensorReader, names: readonly string[], home: st
     }),
   );
 }
+
+/** Weights that a graph can be made of, not run: where their bytes lie is left open. */
+export function unreadWeights(config: LlamaConfig, precision: BasePrecision): BaseWeights['in'] {
+  const shapes = llamaTensorShapes(config);
+  const quantized = quantizedIn(config, precision);
+  const names = [...shapes.keys()].flatMap((name) => (quantized.has(name) ? [codesOf(name), scalesOf(name)] : [name]));
+  const sources = Object.fromEntries(names.map((name) => [name, { file: '', offset: 0 }]));
+  return (builder) => frozenWeights(builder, shapes, sources);
+}
+
+const quantizedIn = (config: LlamaConfig, precision: BasePrecision): ReadonlySet<string> =>
+  new Set(precision === 'int4' ? llamaLinears(config).map(({ name }) => `${name}.weight`) : []);
 
 const codesOf = (name: string): string => `${name}.codes`;
 const scalesOf = (name: string): string => `${name}.scales`;

@@ -1,7 +1,14 @@
 export { adapterFault, loraFault } from './adapters/fits-base.js';
 export { adaptedLinears, addLora, initialLoraPair, type LoraFactors } from './adapters/lora.js';
 export { savedConfig, savedFrom, savedTensors, savedWeights } from './adapters/saved-modules.js';
-export { type BasePrecision, type BaseWeights, type BaseWeightsOptions, mapWeights, openBaseWeights } from './base-weights.js';
+export {
+  type BasePrecision,
+  type BaseWeights,
+  type BaseWeightsOptions,
+  mapWeights,
+  openBaseWeights,
+  unreadWeights,
+} from './base-weights.js';
 export { openTextClassifier, type TextClassifier } from './classification/text-classifier.js';
 export { type LinearModule, llamaLinears } from './families/linears.js';
 export { type LlamaParts, llama, llamaHead } from './families/llama.js';

@@ -1,9 +1,13 @@
+export { executionOrder } from './analysis/execution-order.js';
+export { type GraphMemory, graphMemory } from './analysis/memory.js';
 export { countProducts, operationsOf, type ProductCount } from './analysis/products.js';
-export { gradients } from './autodiff/gradients.js';
+export { countWork, OPERATOR_CLASSES, type OperatorClass, type Work } from './analysis/work.js';
+export { type BackwardOptions, gradients } from './autodiff/gradients.js';
 export { type ConstantData, GraphBuilder } from './graph/builder.js';
 export type { Bindings, Dimension, Shape } from './graph/dimension.js';
 export { evaluate } from './graph/evaluate.js';
 export type { Feed, Tensor, TensorData } from './graph/feeds.js';
+export { sizesOf } from './graph/feeds.js';
 export { checkInPlace } from './graph/in-place.js';
 export { printGraph } from './graph/printer.js';
 export { type DType, type FrozenSource, type Graph, graphOf, type Int4Source, type Value } from './graph/value.js';

@@ -1,5 +1,5 @@
 import { test } from '@jest/globals';
-import { matmul, mul, relu } from '../src/index.js';
+import { after, matmul, mul, relu } from '../src/index.js';
 import { fuse } from '../src/lowering/fuse.js';
 import { legalize } from '../src/lowering/legalize.js';
 import { expectPass } from './pass.js';
@@ -22,5 +22,13 @@ test('webgpu gets plain products only', () => {
     (a, b) => relu(mul(matmul(a, b, { transB: true }), 0.5)),
     (graph) => legalize(fuse(graph), 'webgpu'),
     ['transpose(%1) permutation=[1, 0]', 'matmul(%0, %2) alpha=1 transA=false transB=false', 'mul(%3, %4)', 'relu(%5)'],
+  );
+});
+
+test('webgpu knows no order, which tensors without elements would carry', () => {
+  expectPass(
+    (a, b) => relu(after(a, [b])),
+    (graph) => legalize(graph, 'webgpu'),
+    ['relu(%0)'],
   );
 });

@@ -5,8 +5,8 @@ import { CASES } from './op-cases.js';
 import { caseOf, expectEngine, expectMeaning, fixtures } from './op-suite.js';
 
 const NAMES = Object.keys(CASES);
-// Leaves have no inputs, so nothing flows through them; a frozen weight is in weights.test.ts, matrices in 4-bit blocks are in int4.test.ts.
-const ELSEWHERE = ['input', 'frozen', 'constant', 'frozenInt4', 'dequantize', 'int4Linear'];
+// Leaves have no inputs, so nothing flows through them; a frozen weight is in weights.test.ts, matrices in 4-bit blocks are in int4.test.ts, orders in recompute.test.ts.
+const ELSEWHERE = ['input', 'frozen', 'constant', 'frozenInt4', 'dequantize', 'int4Linear', 'after'];
 
 /** Values of a case's forward graph through which a gradient reaches one of its inputs. */
 const differentiated = (name: string): Value[] => {

@@ -52,6 +52,10 @@ export interface TrainingSpec {
   max_steps: number | null;
   shuffle: boolean;
   seed: number;
+  /** `lean`: layers are computed again in the backward pass instead of kept, weights are not copied; slower, close (1e-5) to `fast`, the default */
+  memory?: 'fast' | 'lean';
+  /** bytes that the process may use; a run that needs more is refused before it begins */
+  memory_limit?: number;
   snapshot: { every_steps: number; keep: number };
   threads: number;
   /** where compiled graphs are kept from one process to the next; without it each compiles anew, to the same bytes */
@@ -102,7 +106,7 @@ export interface TrainingOutcome {
 /** A run that cannot go on; `code` is stable, `rows` the row numbers of the batch at fault. */
 export class TrainingError extends Error {
   constructor(
-    readonly code: 'non_finite' | 'invalid_spec' | 'snapshot_mismatch',
+    readonly code: 'non_finite' | 'invalid_spec' | 'insufficient_memory' | 'snapshot_mismatch',
     message: string,
     readonly rows: readonly number[] = [],
   ) {

@@ -33,3 +33,15 @@ test.each(['full', 'lora'] as const)('micro-batches of 8, 4, 2 and 1 (no packing
   const [whole, ...parts] = curves;
   for (const part of parts) for (const [step, loss] of part.entries()) expect(relative(loss, whole![step]!)).toBeLessThan(1e-5);
 });
+
+test.each(['full', 'lora'] as const)('lean memory gives the curve of fast, and the same figures each time, %s', async (adapter) => {
+  const curves = [];
+  for (const memory of ['fast', 'lean', 'lean'] as const) {
+    const hooks = recording();
+    await train(await specOf('tiny-llama', adapter, { memory }), rowsOf(expected.rows), null, null, hooks);
+    curves.push(hooks.rows.map((row) => row.train_loss));
+  }
+  const [fast, lean, again] = curves;
+  for (const [step, loss] of lean!.entries()) expect(relative(loss, fast![step]!)).toBeLessThan(1e-5);
+  expect(again).toEqual(lean);
+});

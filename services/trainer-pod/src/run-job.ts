@@ -20,6 +20,8 @@ export interface PodParts {
   runFolder: string | undefined;
   /** Threads of the engine; part of its identity. */
   threads: number;
+  /** Memory that the pod was told it may use; null: not told. */
+  memoryBytes: number | null;
   /** Snapshots are uploaded this far apart (ms) at least. */
   uploadMs: number;
   /** Revision of the code, for the lineage. */
@@ -78,7 +80,7 @@ const weightsOf = (files: TrainingClaim['base_files']): string =>
     .digest('hex');
 
 async function placeInputs(
-  { cache, threads, workFolder, cacheBytes }: PodParts,
+  { cache, threads, memoryBytes, workFolder, cacheBytes }: PodParts,
   spec: TrainingClaim,
   folder: string,
   signal: AbortSignal,
@@ -94,6 +96,8 @@ async function placeInputs(
     adapter: spec.adapter,
     base_precision: spec.base_precision,
     ...(spec.freeze ? { freeze: spec.freeze } : {}),
+    memory: spec.memory,
+    declared_memory: memoryBytes,
     optimizer: { ...optimizer, betas: [optimizer.betas[0]!, optimizer.betas[1]!] },
     epochs: spec.epochs,
     batch_size: spec.batch_size,

@@ -29,6 +29,7 @@ const parts: PodParts = {
   cacheBytes: config.TUNEFLEET_POD_CACHE_BYTES,
   runFolder: config.TUNEFLEET_RUN_DIR,
   threads: engineThreads(config.TUNEFLEET_ENGINE_THREADS),
+  memoryBytes: config.TUNEFLEET_POD_MEMORY_BYTES ?? null,
   code: config.TUNEFLEET_REVISION,
 };
 const worker = startWorker(bus, {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, openWeights, weightsSha256Of } from '@tunefleet/model-formats';
 import { addTokensTo } from '@tunefleet/tokenization';
-import { engineIdentity, latestSnapshot, sameEngine, TrainingError, type TrainingSpec, train } from '@tunefleet/training-core';
+import { engineIdentity, latestSnapshot, memoryLimit, sameEngine, TrainingError, type TrainingSpec, train } from '@tunefleet/training-core';
 import { type ExampleSource, PreparedData } from '@tunefleet/training-data';
 import { EXIT } from './exit-codes.js';
 import type { FromTraining, ProcessSpec, ToTraining } from './supervision/protocol.js';
@@ -52,7 +52,9 @@ async function weightsOf(model: string): Promise<string> {
 }
 
 async function run(): Promise<number> {
-  const { continues, validates, classifies, added_tokens, ...settings } = JSON.parse(await readFile('spec.json', 'utf8')) as ProcessSpec;
+  const { continues, validates, classifies, added_tokens, declared_memory, ...settings } = JSON.parse(
+    await readFile('spec.json', 'utf8'),
+  ) as ProcessSpec;
   const training = await PreparedData.open(join(folder, 'data/train'));
   const labels = training.manifest.labels ?? [];
   const valid = validates ? await PreparedData.open(join(folder, 'data/valid')) : null;
@@ -60,6 +62,7 @@ async function run(): Promise<number> {
   const spec: TrainingSpec = {
     ...settings,
     folder,
+    memory_limit: memoryLimit(declared_memory ?? undefined),
     base: join(folder, 'base'),
     ...(added_tokens.length > 0 ? { vocabulary: await addTokensTo(join(folder, 'base'), added_tokens) } : {}),
     ...(continues ? { continueFrom: join(folder, 'adapter') } : {}),

@@ -3,6 +3,7 @@ import { type App, createApp, type Logger, signedObjects } from '@tunefleet/serv
 import { type Config, queuesOf } from './config.js';
 import type { Trainer } from './domain/parts.js';
 import { createJobRoute } from './routes/create-job.js';
+import { estimateJobRoute } from './routes/estimate-job.js';
 import { getJobRoute } from './routes/get-job.js';
 import { jobMetricsRoute } from './routes/job-metrics.js';
 import { listCheckpointsRoute } from './routes/list-checkpoints.js';
@@ -11,7 +12,7 @@ import { listJobsRoute } from './routes/list-jobs.js';
 import { moveJobRoutes } from './routes/move-job.js';
 
 export interface AppParts {
-  config: Pick<Config, 'TUNEFLEET_IDENTITY_KEY' | 'TUNEFLEET_TRAIN_QUEUES'>;
+  config: Pick<Config, 'TUNEFLEET_IDENTITY_KEY' | 'TUNEFLEET_TRAIN_QUEUES' | 'TUNEFLEET_POD_MEMORY_BYTES'>;
   logger: Logger;
   store: ObjectStore;
   trainer: Trainer;
@@ -28,6 +29,7 @@ export async function trainerApp({ config, logger, store, trainer, checkResponse
   };
   const app = await createApp({ name: 'trainer', title: 'Tunefleet trainer', config, logger, checks, checkResponses });
   createJobRoute(app, trainer, queuesOf(config));
+  estimateJobRoute(app, trainer, config.TUNEFLEET_POD_MEMORY_BYTES ?? null);
   listJobsRoute(app, trainer);
   getJobRoute(app, trainer);
   moveJobRoutes(app, trainer);

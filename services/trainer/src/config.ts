@@ -7,6 +7,8 @@ export const Config = Type.Object({
   ...objectStoreConfig,
   /** Queues a job may name (`tunefleet.queue`), each with its slots: jobs offered to pods or running at once. As many as there are pods. */
   TUNEFLEET_TRAIN_QUEUES: Type.String({ default: 'default:1', pattern: '^[a-z0-9][a-z0-9-]*:[0-9]+(,[a-z0-9][a-z0-9-]*:[0-9]+)*$' }),
+  /** Memory that training pods may use; default: what this machine has. */
+  TUNEFLEET_POD_MEMORY_BYTES: Type.Optional(Type.Integer({ minimum: 1 })),
   /** Milliseconds without a heartbeat until a pod counts as lost. */
   TUNEFLEET_LEASE_MS: Type.Integer({ minimum: 2000, default: 15_000 }),
 });

@@ -50,6 +50,7 @@ test('every default is filled in', () => {
     },
     added_tokens: null,
     base_precision: 'float32',
+    memory: 'fast',
     freeze: null,
     unfreeze: null,
     optimizer: {

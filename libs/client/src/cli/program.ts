@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { aliasCommands } from './commands/aliases.js';
+import { estimateCommand } from './commands/estimate.js';
 import { evalCommands } from './commands/evals.js';
 import { exportCommand } from './commands/export.js';
 import { fileCommands } from './commands/files.js';
@@ -31,7 +32,17 @@ export async function run(args: string[]): Promise<number> {
     .option('--json', 'the last line of stdout is the resulting object')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', AFTER);
-  for (const add of [fileCommands, jobCommands, modelCommands, aliasCommands, evalCommands, keyCommands, exportCommand, notBuiltCommands])
+  for (const add of [
+    fileCommands,
+    jobCommands,
+    modelCommands,
+    aliasCommands,
+    evalCommands,
+    keyCommands,
+    exportCommand,
+    estimateCommand,
+    notBuiltCommands,
+  ])
     add(program, define);
   quiet(program);
   try {

@@ -56,6 +56,7 @@ export const TunefleetSettings = strict({
   ),
   added_tokens: Type.Optional(nullable(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 1024, uniqueItems: true }))),
   base_precision: Type.Optional(literals('float32', 'int4')),
+  memory: Type.Optional(literals('fast', 'lean')),
   freeze: Type.Optional(nullable(strict({ ...Layers, backbone: Type.Optional(Type.Boolean()) }))),
   unfreeze: Type.Optional(nullable(Type.Array(strict({ at_epoch: Type.Integer({ minimum: 0 }), ...Layers })))),
   optimizer: Type.Optional(

@@ -27,6 +27,7 @@ export const TrainingClaim = Type.Object({
   base_precision: BasePrecision,
   freeze: Nullable(Type.Object({ backbone: Type.Literal(true) })),
   added_tokens: Type.Optional(Type.Array(Type.String())),
+  memory: Type.Union([Type.Literal('fast'), Type.Literal('lean')]),
   optimizer: OptimizerSettings,
   epochs: Type.Integer(),
   batch_size: Type.Integer(),

@@ -34,7 +34,8 @@ export function llamaClassifier(config: LlamaConfig): Classifier {
 /** Hidden states of the tokens from which something is predicted, [trained, hidden]. */
 function wantedStates(builder: GraphBuilder, config: LlamaConfig, parts: NetworkParts): { hidden: Value; targets: Value; weights: Value } {
   const { ids, cos, sin, trained, targets, weights, ...inputs } = packedInputs(builder, config);
-  const attention = (_layer: number, ...heads: Parameters<typeof inputs.attention>) => inputs.attention(...heads);
+  const attention = (_layer: number, ...heads: Parameters<typeof inputs.attention>) =>
+    builder.scope('core', () => inputs.attention(...heads));
   return { hidden: llama(config, { ...parts, attention, cos, sin, wanted: trained }, ids), targets, weights };
 }
 

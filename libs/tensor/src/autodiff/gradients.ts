@@ -1,6 +1,18 @@
 import { graphOf, type Value } from '../graph/value.js';
+import { after } from '../ops/after.js';
 import { add } from '../ops/arithmetic.js';
 import { reshape } from '../ops/movement.js';
+import { Recomputation, type RecomputedParts } from './recompute.js';
+
+/** When a backward pass computes what: the results are the same, the memory is not. */
+export interface BackwardOptions {
+  /** Computed before the backward pass begins, so that what they read is not kept through it: the loss, say, and other outputs of the forward pass. */
+  readonly first?: readonly Value[];
+  /** The part of the model that a scope lies in. All gradients of one part are there before the next is begun: else ONNX Runtime may leave those of weights to the end. */
+  readonly part?: (scope: string) => string;
+  /** The parts whose values are computed again instead of kept. */
+  readonly recompute?: RecomputedParts;
+}
 
 /** Values on a path from a target to the loss: the only ones that get a gradient. */
 const pathTo = (loss: Value, targets: ReadonlySet<Value>): { order: Value[]; onPath: ReadonlySet<Value> } => {
@@ -20,25 +32,38 @@ const pathTo = (loss: Value, targets: ReadonlySet<Value>): { order: Value[]; onP
 export const gradients = <const Targets extends readonly Value[]>(
   loss: Value,
   targets: Targets,
+  { first = [], part: partOf = () => '', recompute = () => [] }: BackwardOptions = {},
 ): { -readonly [Place in keyof Targets]: Value } => {
   if (loss.dtype !== 'f32' || loss.shape.length !== 0) throw new Error('gradients: the loss must be an f32 scalar (shape [])');
   const { builder } = loss;
-  const { order, onPath } = pathTo(loss, new Set(targets));
-  const sums = new Map<Value, Value>([[loss, builder.scalar(1, 'f32')]]);
+  const wantedOnes = new Set<Value>(targets);
+  const { order, onPath } = pathTo(loss, wantedOnes);
+  const recomputation = new Recomputation(recompute);
+  const seed = builder.scope('backward', () => after(builder.scalar(1, 'f32'), first));
+  const sums = new Map<Value, Value>([[loss, seed]]);
+  let current = partOf(loss.scope);
+  let leaving: Value[] = [];
   for (const value of order.reverse()) {
-    const gradient = sums.get(value);
-    if (!gradient || !value.inputs.some((input) => onPath.has(input))) continue;
+    const reaching = sums.get(value);
+    if (!reaching || !value.inputs.some((input) => onPath.has(input))) continue;
     const rule = value.op.gradient;
     if (rule === 'none') continue;
     if (!rule)
       throw new Error(`gradients: operator "${value.op.name}" has no gradient rule${value.scope === '' ? '' : ` (in ${value.scope})`}`);
+    const part = partOf(value.scope);
+    const scope = value.scope === '' ? 'backward' : `backward/${value.scope}`;
+    const gradient = part === current ? reaching : builder.scope(scope, () => after(reaching, leaving));
+    if (part !== current) [current, leaving] = [part, []];
+    recomputation.reach(value, gradient);
     const wanted = value.inputs.map((input) => onPath.has(input));
-    const parts = builder.scope(value.scope === '' ? 'backward' : `backward/${value.scope}`, () => rule(value, gradient, wanted));
+    const parts = builder.scope(scope, () => rule(recomputation.copyOf(value), gradient, wanted));
     value.inputs.forEach((input, place) => {
-      const part = wanted[place] ? parts[place] : null;
-      if (!part) return;
+      const contribution = wanted[place] ? parts[place] : null;
+      if (!contribution) return;
       const sum = sums.get(input);
-      sums.set(input, sum ? builder.scope(`backward/${input.scope}`, () => add(sum, part)) : part);
+      const total = sum ? builder.scope(`backward/${input.scope}`, () => add(sum, contribution)) : contribution;
+      sums.set(input, total);
+      if (wantedOnes.has(input) || partOf(input.scope) !== part) leaving.push(total);
     });
   }
   return targets.map((target) => {

@@ -43,6 +43,18 @@ const shapeOfBare = (name: string, shape: Shape, length: number): number[] => {
   return shape.map((dimension) => (typeof dimension === 'number' ? dimension : length / rest));
 };
 
+/** The values that these feeds give the dimension names of a graph's inputs; inputs that are not among them are passed over. */
+export const sizesOf = (graph: Graph, feeds: Readonly<Record<string, Feed>>): Bindings => {
+  const sizes = new Map<string, number>();
+  for (const { name, shape } of inputsOf(graph)) {
+    const feed = feeds[name];
+    if (feed === undefined) continue;
+    const fed = ArrayBuffer.isView(feed) ? shapeOfBare(name, shape, feed.length) : feed.shape;
+    for (const [axis, dimension] of shape.entries()) if (typeof dimension === 'string') sizes.set(dimension, fed[axis]!);
+  }
+  return sizes;
+};
+
 /**
  * Checks feeds against the inputs of a graph; returns full tensors and the values of the dimension names. Feeds for inputs that were
  * `declared` but are not needed for these outputs are ignored, so that one set of feeds does for several graphs.

@@ -1,5 +1,6 @@
 import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
+import { afterOp } from '../ops/after.js';
 import { mul } from '../ops/arithmetic.js';
 import { matmulOp } from '../ops/matmul.js';
 import { transpose } from '../ops/movement.js';
@@ -31,8 +32,9 @@ const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
   return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
 };
 
-/** WebGPU has no FusedMatMul: transposes and the factor become values of their own. */
+/** WebGPU has no FusedMatMul: transposes and the factor become values of their own. Tensors without elements, by which `after` orders, end its process: no order there. */
 const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null => {
+  if (isMadeBy(value, afterOp)) return inputs[0]!;
   if (!isMadeBy(value, matmulOp)) return null;
   const { transA, transB, alpha } = value.attributes;
   if (!transA && !transB && alpha === 1) return null;

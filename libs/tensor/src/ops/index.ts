@@ -1,4 +1,5 @@
 export { addMatmul } from './add-matmul.js';
+export { after } from './after.js';
 export { add, div, maximum, minimum, mul, type Operand, sub } from './arithmetic.js';
 export { cast } from './cast.js';
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, where } from './comparison.js';

@@ -1,4 +1,5 @@
 import { addMatmulOp } from './add-matmul.js';
+import { afterOp } from './after.js';
 import { addOp, divOp, maximumOp, minimumOp, mulOp, subOp } from './arithmetic.js';
 import { castOp } from './cast.js';
 import { andOp, equalOp, lessOp, lessOrEqualOp, notOp, orOp, whereOp } from './comparison.js';
@@ -25,6 +26,6 @@ export const PRIMITIVES: readonly Primitive[] = [
   ...[matmulOp, addMatmulOp, reduceSumOp, reduceMeanOp, reduceMaxOp, argMaxOp],
   ...[reshapeOp, broadcastToOp, transposeOp, sliceOp, padOp, concatOp],
   ...[int4Op, dequantizeOp, int4LinearOp],
-  ...[gatherOp, scatterAddRowsOp, pickOp],
+  ...[gatherOp, scatterAddRowsOp, pickOp, afterOp],
   ...[softmaxOp, softmaxMatmulOp, logSoftmaxOp, rmsNormOp, layerNormOp, ropeOp],
 ];

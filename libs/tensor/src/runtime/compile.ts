@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkInPlace } from '../graph/in-place.js';
-import { graphOf, type Value } from '../graph/value.js';
+import { type Graph, graphOf, type Value } from '../graph/value.js';
 import { emit } from '../lowering/emit.js';
 import { lower } from '../lowering/lower.js';
 import { writeModel } from '../lowering/write-model.js';
@@ -15,6 +15,8 @@ export interface CompileOptions extends SessionSettings {
   readonly outputs: Readonly<Record<string, Value>>;
   /** An existing empty folder for the model's files; default: a temporary one that goes at `release`. */
   readonly folder?: string;
+  /** Sees the graph as it will run, before anything is made of it; may throw. */
+  readonly inspect?: (graph: Graph) => void;
   /** Outputs that a run may write over an input (output name to input name): state that is updated where it lies. */
   readonly inPlace?: Readonly<Record<string, string>>;
   /** Keep the session's work for the next process. Not for graphs with weights in memory. */
@@ -28,6 +30,7 @@ export const compile = async (options: CompileOptions): Promise<Executable> => {
   const graph = lower(source, provider);
   const inPlace = options.inPlace ?? {};
   checkInPlace(graph, inPlace, provider);
+  options.inspect?.(graph);
   const builder = source.values[0]?.builder;
   if (!builder) throw new Error('compile: no outputs were given');
   const folder = options.folder ?? (await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-graph-')));

@@ -1,8 +1,8 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Batch, dropoutMask } from '@tunefleet/models';
-import { type CompiledCache, compile, type Executable, type Feed, releaseTensors, type Tensor } from '@tunefleet/tensor';
-import { gradientName, passGraph } from '../model/pass-graph.js';
+import { type CompiledCache, compile, type Executable, type Feed, type Graph, releaseTensors, type Tensor } from '@tunefleet/tensor';
+import { gradientName, passGraph, type Recomputed } from '../model/pass-graph.js';
 import type { Trainable } from '../model/trainable.js';
 import { addInto } from '../optimizers/accumulation.js';
 import type { AdamWState, ParameterRange } from '../optimizers/adamw.js';
@@ -11,43 +11,55 @@ import type { TrainingSpec } from '../spec.js';
 import type { PassSums } from './accumulate.js';
 import { rowFeeds, TouchedRows } from './touched-rows.js';
 
-interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'cache'> {
+export interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'memory' | 'cache'> {
   /** an existing folder */
   scratch: string;
+  /** sees each training graph before a session is made of it */
+  inspect?: (graph: Graph) => void;
 }
+
+/** Tokens of an example beyond which attention's probabilities, which grow with their square, are computed again instead of kept. */
+const KEPT_SPAN = 1024;
+
+export const recomputedOf = ({ sizes }: Pick<Batch, 'sizes'>, lean: boolean): Recomputed =>
+  lean ? 'layers' : (sizes['span'] ?? 0) > KEPT_SPAN ? 'attention' : 'nothing';
 
 /** The compiled forward (and backward) passes of one model over one flat array of parameters. Their files lie in `scratch`, the caller's to remove. */
 export class Passes {
   readonly #model: Trainable;
   readonly #parameters: Readonly<Record<string, Float32Array>>;
-  readonly #settings: { threads: number; spinning: boolean };
+  readonly #settings: { threads: number; spinning: boolean; prepacking: boolean };
+  readonly #lean: boolean;
   readonly #cache: CompiledCache | undefined;
   readonly #seed: number;
   readonly #scratch: string;
+  readonly #inspect: PassSettings['inspect'];
   #sites: ReadonlyMap<string, number> = new Map();
   readonly #tables: ReadonlyMap<string, TouchedRows>;
   /** Gradients of a micro-batch that is not its group's first, laid out as the parameters. */
   #addend: Float32Array | null = null;
-  #training: Executable | null = null;
+  readonly #training = new Map<Recomputed, Executable>();
   #validation: Executable | null = null;
 
-  constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch, cache }: PassSettings) {
+  constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch, memory, cache, inspect }: PassSettings) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
     const { slots } = model.layout;
     this.#tables = new Map(
       [...(model.tables?.keys() ?? [])].map((name) => [name, new TouchedRows(slots.find((slot) => slot.name === name)!)]),
     );
-    this.#settings = { threads, spinning: true };
+    this.#lean = memory === 'lean';
     this.#cache = cache;
+    this.#settings = { threads, spinning: true, prepacking: !this.#lean };
     this.#seed = seed;
     this.#scratch = scratch;
+    this.#inspect = inspect;
   }
 
   /** Forward and backward; the gradients of the summed loss are added to `into` (written, where `first`). */
   async train(batch: Batch, step: number, microBatch: number, into: Float32Array, first: boolean): Promise<PassSums> {
-    this.#training ??= await this.#compile(true);
-    const masks = this.#masks(this.#training, batch, step, microBatch);
+    const graph = await this.#trainingGraph(recomputedOf(batch, this.#lean));
+    const masks = this.#masks(graph, batch, step, microBatch);
     if (!first) this.#addend ??= new Float32Array(into.length);
     const target = first ? into : this.#addend!;
     const places = this.#model.layout.slots.flatMap((slot, index) =>
@@ -58,7 +70,7 @@ export class Passes {
     );
     const rows = Object.assign({}, ...[...read].map(([name, distinct]) => rowFeeds(name, distinct))) as Record<string, Feed>;
     const feeds = { ...this.#parameters, ...batch.feeds, ...rows, ...masks };
-    const results = await this.#training.run(feeds, this.#training.outputNames, Object.fromEntries(places));
+    const results = await graph.run(feeds, graph.outputNames, Object.fromEntries(places));
     if (!first) addInto(into, target);
     for (const [name, table] of this.#tables) {
       const gradient = results[gradientName(this.#model.layout.slots.findIndex((slot) => slot.name === name))]!;
@@ -89,16 +101,23 @@ export class Passes {
   }
 
   async release(): Promise<void> {
-    await this.#training?.release();
+    for (const graph of this.#training.values()) await graph.release();
     await this.#validation?.release();
   }
 
-  async #compile(training: boolean): Promise<Executable> {
-    const { outputs, dropout } = passGraph(this.#model, training);
+  async #trainingGraph(recomputed: Recomputed): Promise<Executable> {
+    const graph = this.#training.get(recomputed) ?? (await this.#compile(true, recomputed));
+    this.#training.set(recomputed, graph);
+    return graph;
+  }
+
+  async #compile(training: boolean, recomputed?: Recomputed): Promise<Executable> {
+    const { outputs, dropout } = passGraph(this.#model, training, recomputed);
     if (training) this.#sites = dropout;
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
+    const inspect = (graph: Graph): void => (training ? this.#inspect?.(graph) : undefined);
     // The graph that a job begins with: that of validation is not waited for at its start.
-    return compile({ ...this.#settings, folder, outputs, cache: training ? this.#cache : undefined });
+    return compile({ ...this.#settings, folder, outputs, inspect, cache: training ? this.#cache : undefined });
   }
 
   /** A mask a site, from (seed, step, micro-batch, site) alone. */

@@ -1,7 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { engineIdentity } from '@tunefleet/tensor';
+import { engineIdentity, type Graph } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
+import { largestBatch, requireRoom } from '../estimate/require-room.js';
 import { openTrainable } from '../model/open-trainable.js';
 import type { Trainable } from '../model/trainable.js';
 import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
@@ -102,7 +103,9 @@ class Run {
     this.#rate = (step) => spec.optimizer.learning_rate * factor(step);
     this.#state = { layout, parameters: new Float32Array(layout.size), moments: initAdamW(layout.size) };
     this.#gradients = new Float32Array(layout.size);
-    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch });
+    const largest = spec.memory_limit === undefined ? null : largestBatch(model, training, spec.micro_batch_size);
+    const inspect = (graph: Graph): void => (largest ? requireRoom(graph, largest, spec, layout.size) : undefined);
+    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch, inspect });
     this.#settings = settingsHash({
       ...decidingSettings(spec),
       rows: training.count,
@@ -263,8 +266,9 @@ function decidingSettings({
   max_steps,
   shuffle,
   seed,
+  memory = 'fast',
 }: TrainingSpec): object {
   const decided = { ...optimizer, non_finite };
   const data = { epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
-  return { task, freeze, base_precision, adapter, vocabulary, optimizer: decided, ...data };
+  return { task, freeze, base_precision, adapter, vocabulary, optimizer: decided, memory, ...data };
 }

@@ -16,6 +16,7 @@ import {
   adapterFault,
   addLora,
   type BasePrecision,
+  type BaseWeights,
   causalLlama,
   initialLoraPair,
   type LinearModule,
@@ -25,13 +26,14 @@ import {
   savedFrom,
   savedTensors,
   savedWeights,
+  unreadWeights,
 } from '@tunefleet/models';
 import { gather, linear as product, type Value } from '@tunefleet/tensor';
 import { type FlatLayout, flatLayout, viewOf } from '../parameters.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import { grownConfig, grownRows } from './grow-vocabulary.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
-import type { Trainable } from './trainable.js';
+import type { ModelGraph, Trainable } from './trainable.js';
 
 export interface LoraTuningOptions {
   base: string;
@@ -68,13 +70,11 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
     throw error;
   }
   const { modules, saved } = plan;
-  const layout = layoutOf(plan);
   const { dropout } = adapter;
-  const maskOf = (module: string): string => `${module}.dropout`;
+  const graph = loraGraph(weights, plan, dropout);
+  const { layout } = graph;
   return {
-    network: causalLlama(savedConfig(weights.config, saved)),
-    layout,
-    dropout: new Map(dropout === 0 ? [] : modules.map(({ name }) => [maskOf(name), dropout])),
+    ...graph,
     async initialize(parameters) {
       const begin = start ?? (await newAdapter(base, weights.config, adapter, plan, seed));
       const views = layout.slots.map((slot) => viewOf(parameters, slot)).values();
@@ -85,11 +85,34 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
       }
       for (const name of saved.keys()) views.next().value!.set(begin.saved.get(name)!.values);
     },
+    async write(folder, parameters) {
+      const { type: _lora, ...settings } = adapter;
+      const config = start ? { ...start.config, dropout } : { ...settings, base: baseName };
+      await writeLoraFolder(folder, { config, ...trained(plan, layout, parameters) });
+      const grown = savedConfig(weights.config, saved).vocabularySize > weights.config.vocabularySize;
+      if (grown || vocabulary !== undefined) await copyTokenizerFiles(base, folder);
+    },
+    close: () => weights.release(),
+  };
+}
+
+/** LoRA on a base of which only the configuration is known: its graph can be made, not run. */
+export const plannedLora = (config: LlamaConfig, precision: BasePrecision, adapter: LoraSpec): ModelGraph =>
+  loraGraph({ config, in: unreadWeights(config, precision) }, newPlan(config, adapter), adapter.dropout);
+
+function loraGraph(frozen: Pick<BaseWeights, 'config' | 'in'>, plan: Plan, dropout: number): ModelGraph {
+  const { modules, saved } = plan;
+  const layout = layoutOf(plan);
+  const maskOf = (module: string): string => `${module}.dropout`;
+  return {
+    network: causalLlama(savedConfig(frozen.config, saved)),
+    layout,
+    dropout: new Map(dropout === 0 ? [] : modules.map(({ name }) => [maskOf(name), dropout])),
     build(builder, training) {
       const parameters = layout.slots.map(({ name, shape }) => builder.parameter(name, shape));
       const placeOf = new Map(modules.map((module, place) => [module.name, { module, place }]));
       const whole = new Map([...saved.keys()].map((name, index) => [name, parameters[2 * modules.length + index]!]));
-      const weight = savedWeights(weights.config, weights.in(builder), whole);
+      const weight = savedWeights(frozen.config, frozen.in(builder), whole);
       const linear = (module: string, x: Value): Value => {
         const y = product(x, weight(`${module}.weight`));
         const found = placeOf.get(module);
@@ -100,14 +123,6 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
       };
       return { parameters, weight, linear, embed: (table, ids) => gather(weight(table), ids) };
     },
-    async write(folder, parameters) {
-      const { type: _lora, ...settings } = adapter;
-      const config = start ? { ...start.config, dropout } : { ...settings, base: baseName };
-      await writeLoraFolder(folder, { config, ...trained(plan, layout, parameters) });
-      const grown = savedConfig(weights.config, saved).vocabularySize > weights.config.vocabularySize;
-      if (grown || vocabulary !== undefined) await copyTokenizerFiles(base, folder);
-    },
-    close: () => weights.release(),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { NetworkParts } from '@tunefleet/models';
 import { GraphBuilder, gradients, mul, type Value } from '@tunefleet/tensor';
 import { crossEntropySums } from '../objectives/cross-entropy.js';
-import type { Trainable } from './trainable.js';
+import type { ModelGraph } from './trainable.js';
 
 export const gradientName = (index: number): string => `gradient.${index}`;
 
@@ -12,8 +12,20 @@ export interface PassGraph {
   dropout: ReadonlyMap<string, number>;
 }
 
+/** The part of the model that a value belongs to; whatever is around the layers is one part too. */
+const layerOf = (scope: string): string => /^layers\.\d+/.exec(scope)?.[0] ?? '';
+
+/** What of the forward pass is computed again in the backward pass instead of kept: nothing, attention's inner part, or whole layers. */
+export type Recomputed = 'nothing' | 'attention' | 'layers';
+
+const PARTS: Readonly<Record<Recomputed, RegExp | null>> = {
+  nothing: null,
+  attention: /^layers\.\d+\/attention\/core/,
+  layers: /^layers\.\d+/,
+};
+
 /** The forward (`training`: and backward) pass of a model over one micro-batch. */
-export function passGraph(model: Trainable, training: boolean): PassGraph {
+export function passGraph(model: ModelGraph, training: boolean, recomputed: Recomputed = 'nothing'): PassGraph {
   const builder = new GraphBuilder();
   const sites = new Map<string, number>();
   const { parameters, ...parts } = model.build(builder, training);
@@ -25,6 +37,11 @@ export function passGraph(model: Trainable, training: boolean): PassGraph {
   };
   const { logits, targets, weights } = model.network.build(builder, { ...parts, dropout });
   const { loss, correct } = crossEntropySums(logits, targets, weights);
-  const backward = training ? gradients(loss, parameters).map((value, index) => [gradientName(index), value] as const) : [];
-  return { outputs: { loss, correct, ...Object.fromEntries(backward) }, dropout: new Map([...model.dropout, ...sites]) };
+  const recompute = (scope: string): string[] => {
+    const part = PARTS[recomputed]?.exec(scope);
+    return part ? [part[0]] : [];
+  };
+  const backward = training ? gradients(loss, parameters, { first: [loss, correct], part: layerOf, recompute }) : [];
+  const named = Object.fromEntries(backward.map((value, index) => [gradientName(index), value]));
+  return { outputs: { loss, correct, ...named }, dropout: new Map([...model.dropout, ...sites]) };
 }

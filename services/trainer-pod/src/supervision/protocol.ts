@@ -7,13 +7,15 @@ export type { EngineIdentity };
  * `spec.json` of a training process: settings alone. What it reads lies beside it: `base/`, `adapter/` (a job that continues one), `data/train/`,
  * `data/valid/`, and the snapshot to go on from in `snapshots/<step>/`. It writes `snapshots/`, `checkpoints/<step>/` and `result/`.
  */
-export type ProcessSpec = Omit<TrainingSpec, 'base' | 'folder' | 'continueFrom' | 'task' | 'vocabulary'> & {
+export type ProcessSpec = Omit<TrainingSpec, 'base' | 'folder' | 'continueFrom' | 'task' | 'vocabulary' | 'memory_limit'> & {
   continues: boolean;
   validates: boolean;
   /** The prepared rows have classes, which their manifest names. */
   classifies: boolean;
   /** tokens that `base/tokenizer.json` gains first */
   added_tokens: string[];
+  /** bytes that the pod was told it may use, beside what its cgroup says; null: not told */
+  declared_memory: number | null;
 };
 
 /** Training process -> pod, in the order in which things happened. Folders are whole when named. */

@@ -33,6 +33,7 @@ export async function trainingClaim(parts: Parts, job: JobRecord, attempt: numbe
     base_precision: settings.base_precision,
     freeze: settings.freeze,
     ...addedTokens(settings),
+    memory: settings.memory,
     optimizer: settings.optimizer,
     epochs: plan.n_epochs,
     batch_size: plan.batch_size,

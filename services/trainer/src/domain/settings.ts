@@ -20,6 +20,7 @@ export interface Settings {
   /** Tokens that the model's tokenizer, embedding and head gain. */
   added_tokens: string[] | null;
   base_precision: BasePrecision;
+  memory: 'fast' | 'lean';
   freeze: { backbone: true } | null;
   unfreeze: null;
   optimizer: {
@@ -68,6 +69,7 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
     adapter,
     added_tokens: added,
     base_precision: precisionOf(given.base_precision, adapter, parent && model.base_precision),
+    memory: given.memory ?? 'fast',
     freeze,
     unfreeze: null,
     optimizer: {

@@ -7,6 +7,9 @@ import type { Parts } from './parts.js';
 /** What is known of a job once its files are. */
 export type Planned = Pick<JobRecord, 'plan' | 'settings'>;
 
+/** What of a job its files are judged by. */
+export type FilesOfJob = Pick<JobRecord, 'project' | 'model' | 'training_file' | 'validation_file' | 'requested' | 'settings'>;
+
 type Prepared = RpcReply<'dataset.prepare'>;
 type Param = 'training_file' | 'validation_file';
 
@@ -14,7 +17,7 @@ type Param = 'training_file' | 'validation_file';
  * One look at the files of a job in `validating_files`: null (not yet), or the numbers to train with. Throws the first fault of a file, with its param.
  * Idempotent: preparation is keyed by content and settings.
  */
-export async function validateFiles(parts: Parts, job: JobRecord): Promise<Planned | null> {
+export async function validateFiles(parts: Parts, job: FilesOfJob): Promise<Planned | null> {
   const files: { param: Param; id: string }[] = [{ param: 'training_file', id: job.training_file }];
   if (job.validation_file) files.push({ param: 'validation_file', id: job.validation_file });
   const summaries = await Promise.all(files.map(({ id }) => fileOf(parts, job.project, id)));
@@ -61,7 +64,7 @@ export async function validateFiles(parts: Parts, job: JobRecord): Promise<Plann
 const taskOfRows = (kind: string | null | undefined): TrainedTask => (kind === 'completion' || kind === 'classification' ? kind : 'chat');
 
 /** Only where the rows said the task: a body that named it was refused at once. */
-function refuseLoraOfClassifier({ settings }: JobRecord, task: TrainedTask): void {
+function refuseLoraOfClassifier({ settings }: FilesOfJob, task: TrainedTask): void {
   if (task === 'classification' && settings.adapter.type === 'lora')
     throw new ApiError('not_supported', "LoRA of a classifier is known but not built yet. Send 'tunefleet.task': 'classification'.", {
       param: 'tunefleet.adapter.type',

@@ -1,7 +1,7 @@
 import type { FineTuningJobEvent } from '@tunefleet/contracts';
 import type { Command } from 'commander';
 import type OpenAI from 'openai';
-import type { TuningJob } from '../../tunefleet.js';
+import type { Tunefleet, TuningJob } from '../../tunefleet.js';
 import { connect, type Define } from '../context.js';
 import { usage } from '../failure.js';
 import { jobText } from '../job-text.js';
@@ -10,7 +10,7 @@ import { type Body, given, type Json, numberOrAuto, pair, put, readBody, setting
 import { watchJob } from '../watch-job.js';
 import { fileId } from './files.js';
 
-interface CreateOptions {
+export interface CreateOptions {
   model?: string;
   trainingFile?: string;
   validationFile?: string;
@@ -41,36 +41,43 @@ export function jobBody(options: CreateOptions): Body {
   return body;
 }
 
+/** The options that make a job's body. */
+export const withJobOptions = (command: Command): Command =>
+  command
+    .option('--model <model>', 'a base, an alias, or a tuned model to go on with')
+    .option('--training-file <file>', 'an id (file-...), or a local file, which is uploaded')
+    .option('--validation-file <file>', 'likewise')
+    .option('--epochs <n>', 'n_epochs: a number or auto', numberOrAuto)
+    .option('--batch-size <n>', 'a number or auto', numberOrAuto)
+    .option('--learning-rate-multiplier <x>', 'a number or auto', numberOrAuto)
+    .option('--seed <n>', 'decides everything random', wholeNumber)
+    .option('--suffix <text>', 'part of the name of the new model')
+    .option('--metadata <key=value>', 'again for more', pair)
+    .option('--set <path=value>', 'any field of the body, e.g. tunefleet.adapter.rank=16; again for more', setting)
+    .option('--body <file>', 'the body as JSON (- is stdin); options come on top');
+
+/** The body with its files uploaded. */
+export async function wholeBody(fleet: Tunefleet, options: CreateOptions): Promise<Body> {
+  let body = jobBody(options);
+  if (body['model'] === undefined) throw usage('a job needs --model', '`npx tunefleet models list` shows them');
+  if (body['training_file'] === undefined && options.trainingFile === undefined)
+    throw usage('a job needs --training-file', 'give a local JSONL file or the id of one that is uploaded');
+  for (const [key, path] of [
+    ['training_file', options.trainingFile],
+    ['validation_file', options.validationFile],
+  ] as const)
+    if (path !== undefined) body = put(body, [key], await fileId(fleet, path, 'fine-tune'));
+  return body;
+}
+
 export function jobCommands(program: Command, define: Define): void {
   const jobs = program.command('jobs').description('fine-tuning jobs');
 
   define(
-    jobs
-      .command('create')
-      .description('fine-tune a model')
-      .option('--model <model>', 'a base, an alias, or a tuned model to go on with')
-      .option('--training-file <file>', 'an id (file-...), or a local file, which is uploaded')
-      .option('--validation-file <file>', 'likewise')
-      .option('--epochs <n>', 'n_epochs: a number or auto', numberOrAuto)
-      .option('--batch-size <n>', 'a number or auto', numberOrAuto)
-      .option('--learning-rate-multiplier <x>', 'a number or auto', numberOrAuto)
-      .option('--seed <n>', 'decides everything random', wholeNumber)
-      .option('--suffix <text>', 'part of the name of the new model')
-      .option('--metadata <key=value>', 'again for more', pair)
-      .option('--set <path=value>', 'any field of the body, e.g. tunefleet.adapter.rank=16; again for more', setting)
-      .option('--body <file>', 'the body as JSON (- is stdin); options come on top')
-      .option('--watch', 'then do as jobs watch'),
+    withJobOptions(jobs.command('create').description('fine-tune a model')).option('--watch', 'then do as jobs watch'),
     async (options: CreateOptions) => {
-      let body = jobBody(options);
-      if (body['model'] === undefined) throw usage('a job needs --model', '`npx tunefleet models list` shows them');
-      if (body['training_file'] === undefined && options.trainingFile === undefined)
-        throw usage('a job needs --training-file', 'give a local JSONL file or the id of one that is uploaded');
       const fleet = connect();
-      for (const [key, path] of [
-        ['training_file', options.trainingFile],
-        ['validation_file', options.validationFile],
-      ] as const)
-        if (path !== undefined) body = put(body, [key], await fileId(fleet, path, 'fine-tune'));
+      const body = await wholeBody(fleet, options);
       const job = (await fleet.openai.fineTuning.jobs.create(body as unknown as OpenAI.FineTuning.JobCreateParams)) as unknown as TuningJob;
       if (!options.watch) return { object: job, text: jobText(job) };
       process.stderr.write(`created ${job.id}\n`);

@@ -12,6 +12,5 @@ export function notBuilt(parent: Command, define: Define, name: string, what: st
 }
 
 export function notBuiltCommands(program: Command, define: Define): void {
-  notBuilt(program, define, 'estimate', 'tokens, time and memory of a job before it runs');
   notBuilt(program, define, 'preview', 'rows as the model will see them');
 }

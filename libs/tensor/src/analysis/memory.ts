@@ -1,0 +1,102 @@
+import { type Bindings, elementCount, resolveShape } from '../graph/dimension.js';
+import type { DType, Graph, Value } from '../graph/value.js';
+import { dequantizeOp, int4LinearOp, int4Op } from '../ops/int4.js';
+import { frozenOp, inputOp } from '../ops/leaves.js';
+import { matmulOp } from '../ops/matmul.js';
+import { isMadeBy, type Primitive } from '../ops/primitive.js';
+import { INT4_BLOCK } from '../quantization/int4.js';
+import { Arena, type Block } from './arena.js';
+import { executionOrder } from './execution-order.js';
+
+/** Bytes that a compiled graph needs for one run. */
+export interface GraphMemory {
+  /** results of operators, at most at once, as the arena lays them out */
+  readonly activations: number;
+  /** frozen weights, mapped from their file */
+  readonly weights: number;
+  /** where the session prepacks: a copy of the weight for each product that reads it, and the weights of which something else needs the original */
+  readonly packed: { readonly copies: number; readonly originals: number };
+  /** outputs: the caller's memory */
+  readonly outputs: number;
+}
+
+/** An element of a matrix in 4-bit blocks has its part of the block's scale. */
+const BYTES: Readonly<Record<DType, number>> = { f32: 4, i32: 4, bool: 1, i4: 0.5 + 4 / INT4_BLOCK };
+
+/** Views of their first input: ONNX Runtime copies nothing. */
+const VIEWS: ReadonlySet<string> = new Set(['reshape', 'after', 'stopGradient']);
+
+/** Elementwise operators, which write over an input that nobody else reads any more. */
+const IN_PLACE: ReadonlySet<string> = new Set([
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'neg',
+  'abs',
+  'exp',
+  'log',
+  'sqrt',
+  'reciprocal',
+  'sigmoid',
+  'tanh',
+  'relu',
+  'softmax',
+  'logSoftmax',
+]);
+
+interface Buffer {
+  readonly bytes: number;
+  readonly block: Block;
+  readers: number;
+}
+
+/** Memory of one run of a lowered graph whose dimension names have these values. */
+export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
+  const bytesOf = (value: Value): number => (elementCount(resolveShape(value.shape, bindings)) as number) * BYTES[value.dtype];
+  const outputs = new Set(Object.values(graph.outputs));
+  const readers = new Map<Value, number>();
+  for (const input of graph.values.flatMap(({ inputs }) => [...new Set(inputs)])) readers.set(input, (readers.get(input) ?? 0) + 1);
+  const arena = new Arena();
+  const buffers = new Map<Value, Buffer>();
+  const release = (buffer: Buffer): void => {
+    buffer.readers--;
+    if (buffer.readers === 0) arena.give(buffer.block);
+  };
+  for (const value of executionOrder(graph)) {
+    const inputs = [...new Set(value.inputs)];
+    const owned = inputs.map((input) => buffers.get(input));
+    const bytes = bytesOf(value);
+    const first = buffers.get(value.inputs[0]!);
+    const free = IN_PLACE.has(value.op.name) ? owned.find((buffer) => buffer?.readers === 1 && buffer.bytes === bytes) : undefined;
+    const taken = VIEWS.has(value.op.name) ? first : free;
+    // A view of something fed or frozen has no buffer of its own; an output lies with the caller.
+    if ((VIEWS.has(value.op.name) && !first) || outputs.has(value)) {
+      for (const one of owned) if (one) release(one);
+      continue;
+    }
+    if (taken) taken.readers += readers.get(value) ?? 0;
+    const buffer = taken ?? { bytes, block: arena.take(bytes), readers: readers.get(value) ?? 0 };
+    buffers.set(value, buffer);
+    for (const one of owned) if (one) release(one);
+    if (buffer.readers === 0) arena.give(buffer.block);
+  }
+  const sum = (values: Iterable<Value>): number => [...values].reduce((total, value) => total + bytesOf(value), 0);
+  const frozen = graph.values.filter((value) => isMadeBy(value, frozenOp));
+  // The forward and the backward pass read 4-bit codes as tensors of another type each, and each is mapped.
+  const mapped = (op: Primitive): Value[] => [...new Set(graph.values.flatMap((value) => (isMadeBy(value, op) ? value.inputs : [])))];
+  const quantized = [int4LinearOp, dequantizeOp].flatMap((op) => mapped(op).filter((value) => isMadeBy(value, int4Op)));
+  // A product packs a constant second operand for itself.
+  const packs = (value: Value): Value | null =>
+    isMadeBy(value, matmulOp) && isMadeBy(value.inputs[1]!, frozenOp) ? value.inputs[1]! : null;
+  const otherwise = new Set(graph.values.flatMap((value) => value.inputs.filter((input) => input !== packs(value))));
+  return {
+    activations: arena.size,
+    weights: sum(frozen) + sum(quantized),
+    packed: {
+      copies: sum(graph.values.flatMap((value) => packs(value) ?? [])),
+      originals: sum(frozen.filter((value) => otherwise.has(value))) + sum(quantized),
+    },
+    outputs: sum([...outputs].filter((value) => !isMadeBy(value, inputOp))),
+  };
+};

@@ -1,0 +1,83 @@
+import { expect, test } from '@jest/globals';
+import { Arena } from '../src/analysis/arena.js';
+import * as t from '../src/index.js';
+
+const bind = (sizes: Record<string, number>): t.Bindings => new Map(Object.entries(sizes));
+const memoryOf = (outputs: Record<string, t.Value>, sizes: Record<string, number> = {}): t.GraphMemory =>
+  t.graphMemory(t.lower(t.graphOf(outputs), 'cpu'), bind(sizes));
+
+const MB = 2 ** 20;
+
+test('the arena takes the smallest chunk that is large enough, joins neighbours, and counts what was used of its regions', () => {
+  const arena = new Arena();
+  const [a, b, c] = [arena.take(1000), arena.take(300), arena.take(256)];
+  expect([a, b, c].map(({ start, end }) => [start, end])).toEqual([
+    [0, 1024],
+    [1024, 1536],
+    [1536, 1792],
+  ]);
+  arena.give(b!);
+  // The hole is less than twice as large: it is taken whole.
+  const whole = arena.take(400);
+  expect([whole.start, whole.end]).toEqual([1024, 1536]);
+  arena.give(whole);
+  arena.give(a!);
+  expect(arena.take(1500).start).toBe(0);
+  expect(arena.size).toBe(1792);
+  // Too large for what is left of the first region: a region of its own, of which only what is used counts.
+  expect(arena.take(3 * MB)).toMatchObject({ region: 1, start: 0 });
+  expect(arena.size).toBe(1792 + 3 * MB);
+});
+
+test('depth first from the ends, what was made last first', () => {
+  const g = new t.GraphBuilder();
+  const x = g.input('x', 'f32', [2]);
+  const [a, b] = [t.exp(x), t.sin(x)];
+  const [c, d] = [t.cos(b), t.sqrt(a)];
+  const order = t.executionOrder(t.graphOf({ sum: t.add(d, c), d }));
+  expect(order.map(({ op }) => op.name)).toEqual(['exp', 'sqrt', 'sin', 'cos', 'add']);
+});
+
+test('memory: buffers live from their making to their last reader, views and elementwise results take none, outputs lie with the caller', () => {
+  const chain = (length: number): Record<string, t.Value> => {
+    const g = new t.GraphBuilder();
+    const w = g.frozen('w', [64, 64], { data: new Float32Array(64 * 64) });
+    let x = g.input('x', 'f32', ['n', 64]);
+    for (let at = 0; at < length; at++) x = t.exp(t.reshape(t.matmul(x, w), ['n', 64]));
+    return { y: x };
+  };
+  const one = 1000 * 64 * 4;
+  expect(memoryOf(chain(2), { n: 1000 })).toEqual({
+    activations: expect.any(Number),
+    weights: 64 * 64 * 4,
+    packed: { copies: 2 * 64 * 64 * 4, originals: 0 },
+    outputs: one,
+  });
+  const [few, many] = [2, 9].map((length) => memoryOf(chain(length), { n: 1000 }).activations) as [number, number];
+  expect(few).toBeGreaterThanOrEqual(2 * one);
+  expect(many).toBeLessThan(2.5 * one);
+  const g = new t.GraphBuilder();
+  const x = g.input('x', 'f32', ['n']);
+  // Each is read again at the end.
+  const kept = [t.exp(x), t.sin(x), t.cos(x)];
+  const first = t.reduceSum(t.after(kept[0]!, kept));
+  const { activations } = memoryOf({ y: kept.reduce((sum, value) => t.add(sum, value), first) }, { n: 4096 });
+  expect(activations).toBeGreaterThanOrEqual(3 * 4096 * 4);
+  expect(activations).toBeLessThanOrEqual(4 * 4096 * 4 + 1024);
+});
+
+test('work: products by their arithmetic, thin ones apart, the rest by bytes or elements', () => {
+  const g = new t.GraphBuilder();
+  const x = g.input('x', 'f32', ['n', 64]);
+  const wide = t.matmul(x, g.frozen('wide', [64, 128], { data: new Float32Array(64 * 128) }));
+  const thin = t.matmul(wide, g.frozen('thin', [128, 8], { data: new Float32Array(128 * 8) }));
+  const outputs = { y: t.add(t.exp(thin), t.transpose(t.transpose(thin, [1, 0]), [1, 0])) };
+  const work = t.countWork(t.graphOf(outputs), bind({ n: 100 }));
+  expect(work).toEqual({
+    product: 2 * 100 * 64 * 128,
+    thinProduct: 2 * 100 * 128 * 8,
+    elementwise: 4 * 3 * 800,
+    transcendental: 800,
+    movement: 2 * 8 * 800,
+  });
+});
