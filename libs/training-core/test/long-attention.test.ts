@@ -29,7 +29,8 @@ test('beyond 1,024 tokens attention is computed again: same loss and gradients, 
   const lean = await run('attention');
   const stored = await run('nothing');
   await model.close();
-  const probabilities = 4 * 4 * TOKENS ** 2;
+  // 4 heads of float32; of the square, blocks of queries keep little more than the half that they may see
+  const probabilities = (4 * 4 * TOKENS ** 2) / 2;
   expect(stored.peak - lean.peak).toBeGreaterThan(probabilities);
   for (const [name, values] of Object.entries(stored.results)) {
     const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
