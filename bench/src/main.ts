@@ -27,7 +27,6 @@ const BENCHMARKS: readonly Benchmark[] = [
   encoderFrozen,
   encoderEquality,
   compileBenchmark,
-
   loraSft,
   growth,
 ];

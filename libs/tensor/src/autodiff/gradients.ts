@@ -42,7 +42,8 @@ export const gradients = <const Targets extends readonly Value[]>(
   const seed = builder.scope('backward', () => after(builder.scalar(1, 'f32'), first));
   const sums = new Map<Value, Value>([[loss, seed]]);
   let current = partOf(loss.scope);
-  let leaving: Value[] = [];
+  /** what the current part has a gradient for beyond itself */
+  let reached = new Set<Value>();
   for (const value of order.reverse()) {
     const reaching = sums.get(value);
     if (!reaching || !value.inputs.some((input) => onPath.has(input))) continue;
@@ -52,8 +53,12 @@ export const gradients = <const Targets extends readonly Value[]>(
       throw new Error(`gradients: operator "${value.op.name}" has no gradient rule${value.scope === '' ? '' : ` (in ${value.scope})`}`);
     const part = partOf(value.scope);
     const scope = value.scope === '' ? 'backward' : `backward/${value.scope}`;
-    const gradient = part === current ? reaching : builder.scope(scope, () => after(reaching, leaving));
-    if (part !== current) [current, leaving] = [part, []];
+    let gradient = reaching;
+    if (part !== current) {
+      const finished = [...reached].map((input) => sums.get(input)!).filter((sum) => sum !== reaching);
+      gradient = builder.scope(scope, () => after(reaching, finished));
+      [current, reached] = [part, new Set()];
+    }
     recomputation.reach(value, gradient);
     const wanted = value.inputs.map((input) => onPath.has(input));
     const parts = builder.scope(scope, () => rule(recomputation.copyOf(value), gradient, wanted));
@@ -63,7 +68,7 @@ export const gradients = <const Targets extends readonly Value[]>(
       const sum = sums.get(input);
       const total = sum ? builder.scope(`backward/${input.scope}`, () => add(sum, contribution)) : contribution;
       sums.set(input, total);
-      if (wantedOnes.has(input) || partOf(input.scope) !== part) leaving.push(total);
+      if (wantedOnes.has(input) || partOf(input.scope) !== part) reached.add(input);
     });
   }
   return targets.map((target) => {
