@@ -212,6 +212,10 @@ describe('classification', () => {
     expect(refusal(() => settings({ task: 'completion' }, encoder))).toEqual({ code: 'invalid_value', param: 'tunefleet.task' });
   });
 
+  test.each(['chat', 'completion', 'classification'] as const)('a language model keeps the task %s that it is given', (task) => {
+    expect(settings({ task }).task).toBe(task);
+  });
+
   test('a frozen backbone says the task and leaves no adapter', () => {
     const frozen = settings({ freeze: { backbone: true } });
     expect(frozen).toMatchObject({ task: 'classification', adapter: { type: 'full' }, freeze: { backbone: true } });

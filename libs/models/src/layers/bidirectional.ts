@@ -16,15 +16,16 @@ export function bidirectionalAttention(q: Value, k: Value, v: Value, bias: Value
 /**
  * What each slot of [examples, span] attends to: all of its example. A pad attends to itself alone: its softmax is then one-hot, whose gradient
  * is exactly zero, so that pads change nothing.
- * @param lengths [examples] of i32
+ * @param lengths [examples] of i32, places [span] of i32: 0, 1, ...
  * @returns [examples, 1, span, span]: 0 or {@link MASKED}
  */
-export function bidirectionalBias(builder: GraphBuilder, lengths: Value, span: string): Value {
-  const query = reshape(iota(builder, span), [1, span, 1]);
-  const key = reshape(iota(builder, span), [1, 1, span]);
-  const length = reshape(lengths, [lengths.shape[0]!, 1, 1]);
+export function bidirectionalBias(lengths: Value, places: Value): Value {
+  const [examples, span] = [lengths.shape[0]!, places.shape[0]!];
+  const query = reshape(places, [1, span, 1]);
+  const key = reshape(places, [1, 1, span]);
+  const length = reshape(lengths, [examples, 1, 1]);
   const visible = or(and(less(key, length), less(query, length)), equal(key, query));
-  return reshape(where(visible, builder.scalar(0, 'f32'), MASKED), [lengths.shape[0]!, 1, span, span]);
+  return reshape(where(visible, lengths.builder.scalar(0, 'f32'), MASKED), [examples, 1, span, span]);
 }
 
 /** What one query of each example attends to, [examples, 1, 1, span]. */

@@ -4,6 +4,7 @@ import { bert, bertPooler } from '../families/bert.js';
 import { arrangeRows } from '../layers/arrange-rows.js';
 import { bidirectionalAttention, bidirectionalBias, wholeExampleBias } from '../layers/bidirectional.js';
 import { headIndex } from '../packing/feeds.js';
+import { groupedHeads, lengthGroupFeeds } from '../packing/length-groups.js';
 import { type PackedExamples, packClassified } from '../packing/pack.js';
 import type { Classifier } from './classifier.js';
 import { batchOf } from './llama.js';
@@ -11,7 +12,13 @@ import type { NetworkParts } from './network.js';
 
 /** BertForSequenceClassification: the class is predicted from the first token, through pooler, dropout and one linear. */
 export const bertClassifier = (config: BertConfig): Classifier => ({
-  batch: (examples) => batchOf(packClassified(examples, 'first'), (packed) => bertFeeds(config, packed)),
+  batch(examples) {
+    const packed = packClassified(examples, 'first');
+    const batch = batchOf(packed, (given) => bertFeeds(config, given));
+    if (!packed || !batch) return null;
+    const { feeds, sizes } = lengthGroupFeeds(packed, config.heads);
+    return { ...batch, feeds: { ...batch.feeds, ...feeds }, sizes: { ...batch.sizes, ...sizes } };
+  },
   features: (builder, parts) => ({
     features: bertFirst(builder, config, parts),
     targets: builder.input('targets', 'i32', ['examples']),
@@ -31,25 +38,28 @@ function bertFirst(builder: GraphBuilder, config: BertConfig, parts: NetworkPart
   const back = builder.input('slot_of_head', 'i32', ['tokens', heads]);
   const first = builder.input('first_tokens', 'i32', ['examples']);
   const firstOfToken = builder.input('first_of_token', 'i32', ['tokens']);
-  const [bias, wantedBias] = builder.scope('mask', () => [
-    bidirectionalBias(builder, lengths, 'span'),
-    wholeExampleBias(builder, lengths, 'span'),
-  ]) as [Value, Value];
-  const rows = (x: Value): Value => reshape(x, [-1, headSize]);
-  const spread = (x: Value): Value => arrangeRows(rows(x), slots, back);
-  const dropped = (layer: number) => (probabilities: Value) =>
-    parts.dropout(`bert.encoder.layer.${layer}.attention.self`, config.attentionDropout, probabilities);
+  const grouped = groupedHeads(builder, heads, headSize);
+  const biases = builder.scope('mask', () => grouped.groups.map((group) => bidirectionalBias(group.lengths, group.places)));
+  const wantedBias = builder.scope('mask', () => wholeExampleBias(builder, lengths, 'span'));
+  const spread = (x: Value): Value => arrangeRows(reshape(x, [-1, headSize]), slots, back);
+  const dropped = (layer: number, group: number) => (probabilities: Value) =>
+    parts.dropout(`bert.encoder.layer.${layer}.attention.self.${group}`, config.attentionDropout, probabilities);
   return bert(
     config,
     {
       ...parts,
       attention(layer, q, k, v) {
-        const attended = bidirectionalAttention(spread(q), spread(k), spread(v), bias, dropped(layer));
-        return reshape(arrangeRows(rows(attended), back, slots), ['tokens', config.hiddenSize]);
+        const [queries, keys, values] = [q, k, v].map(grouped.spread) as [Value[], Value[], Value[]];
+        return grouped.join(
+          biases.map((bias, group) => bidirectionalAttention(queries[group]!, keys[group]!, values[group]!, bias, dropped(layer, group))),
+        );
       },
       attentionOfWanted(layer, q, k, v) {
         const queries = reshape(q, ['examples', heads, 1, headSize]);
-        return reshape(bidirectionalAttention(queries, spread(k), spread(v), wantedBias, dropped(layer)), ['examples', config.hiddenSize]);
+        return reshape(bidirectionalAttention(queries, spread(k), spread(v), wantedBias, dropped(layer, 0)), [
+          'examples',
+          config.hiddenSize,
+        ]);
       },
       positions: builder.input('positions', 'i32', ['tokens']),
       wanted: (x) => arrangeRows(x, first, firstOfToken, { gaps: true }),
