@@ -126,7 +126,7 @@ function taskOf({ task, freeze }: Block, { head }: BaseFacts): TrainedTask | nul
     throw new ApiError('invalid_value', `This model writes no text; its only task is 'classification', not '${given}'.`, {
       param: 'tunefleet.task',
     });
-  return 'classification';
+  return given ?? 'classification';
 }
 
 function requireFull(adapter: AdapterInfo, freeze: Settings['freeze'], task: Settings['task']): void {
