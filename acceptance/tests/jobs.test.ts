@@ -339,7 +339,13 @@ describe('refusals', () => {
       'invalid_value',
       'tunefleet.base_precision',
     ],
-    ['freezing is not built', { tunefleet: { freeze: { embeddings: true } } }, 400, 'not_supported', 'tunefleet.freeze'],
+    [
+      'freezing of embeddings is not built',
+      { tunefleet: { freeze: { embeddings: true } } },
+      400,
+      'not_supported',
+      'tunefleet.freeze.embeddings',
+    ],
     ['unfreezing is not built', { tunefleet: { unfreeze: [{ at_epoch: 1, layers: [0] }] } }, 400, 'not_supported', 'tunefleet.unfreeze'],
     [
       'early stopping is not built',

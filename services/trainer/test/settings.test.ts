@@ -75,6 +75,7 @@ test('every default is filled in', () => {
 });
 
 test('an answered block may be posted back and gives itself', () => {
+  for (const task of ['chat', 'completion'] as const) expect(resolveSettings({ task }, auto, model, null).task).toBe(task);
   const settings = resolveSettings(
     { adapter: { type: 'full' }, optimizer: { learning_rate: 3e-4, non_finite: 'skip' }, priority: 3 },
     auto,
