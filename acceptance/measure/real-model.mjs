@@ -2,7 +2,8 @@
 // A real model through the whole fleet: `node acceptance/measure/real-model.mjs [--json]`, after `node tools/setup.mjs --models`.
 // SmolLM2-135M-Instruct from its GGUF file (98 MB, Q4_1), on a fleet of its own; figures for docs/benchmarks.md. No test: a time depends on the machine.
 //   import   `npx tunefleet models import` from its start to its end: upload, conversion to float32, check, storing of 538 MB
-//   job      from POST /v1/fine_tuning/jobs to `succeeded`: LoRA rank 8 on all linears, 16 rows of banking77 as chat, batch 4, 2 epochs (8 steps)
+//   job      from POST /v1/fine_tuning/jobs to its first row of metrics, to its last and to `succeeded`: LoRA rank 8 on all linears, 16 rows of
+//            banking77 as chat, batch 4, 2 epochs (8 steps)
 //   chat     a question of the tuned model, at most 24 tokens: the first time (weights are fetched and loaded) and once more
 //   memory   PSS of all processes, idle, before and after the import; inference has not loaded anything then
 import { execFileSync } from 'node:child_process';
@@ -53,15 +54,21 @@ async function job({ json }) {
   const { id: training_file } = await json('/files', { method: 'POST', body: form });
   const hyperparameters = { n_epochs: 2, batch_size: 4 };
   const body = { model: 'smollm2', training_file, seed: 7, method: { type: 'supervised', supervised: { hyperparameters } } };
-  return timed(async () => {
-    let now = await json('/fine_tuning/jobs', post(body));
-    while (!['succeeded', 'failed'].includes(now.status)) {
-      await sleep(100);
-      now = await json(`/fine_tuning/jobs/${now.id}`);
-    }
-    if (now.status === 'failed') throw new Error(`the job failed: ${now.error.message}`);
-    return now;
-  });
+  const start = performance.now();
+  let now = await json('/fine_tuning/jobs', post(body));
+  const seconds = { first_step: null, last_step: null, succeeded: null };
+  let losses = [];
+  while (!['succeeded', 'failed'].includes(now.status)) {
+    await sleep(100);
+    const { data } = await json(`/fine_tuning/jobs/${now.id}/metrics`);
+    if (data.length > losses.length) seconds.last_step = secondsSince(start);
+    if (data.length > 0) seconds.first_step ??= secondsSince(start);
+    losses = data.map(({ train_loss }) => train_loss);
+    now = await json(`/fine_tuning/jobs/${now.id}`);
+  }
+  if (now.status === 'failed') throw new Error(`the job failed: ${now.error.message}`);
+  seconds.succeeded = secondsSince(start);
+  return { model: now.fine_tuned_model, seconds, losses };
 }
 
 const chat = ({ json }, model) =>
@@ -71,24 +78,26 @@ const chat = ({ json }, model) =>
     return { text: choices[0].message.content, tokens: usage.completion_tokens };
   });
 
+const pssOf = ({ processes }) => Object.fromEntries(processes.map(({ process: name, pss }) => [name, Math.round(pss)]));
+
 const fleet = await startFleet();
 try {
   await sleep(IDLE_MS);
-  const idle = fleet.memory().megabytes;
+  const idle = fleet.memory();
   const imported = await timed(() => importModel(fleet));
   await sleep(IDLE_MS);
-  const after = fleet.memory().megabytes;
+  const after = fleet.memory();
   const base = [await chat(fleet, 'smollm2'), await chat(fleet, 'smollm2')];
   const tuned = await job(fleet);
-  const losses = (await fleet.json(`/fine_tuning/jobs/${tuned.value.id}/metrics`)).data.map(({ train_loss }) => train_loss);
-  const answers = [await chat(fleet, tuned.value.fine_tuned_model), await chat(fleet, tuned.value.fine_tuned_model)];
+  const answers = [await chat(fleet, tuned.model), await chat(fleet, tuned.model)];
   const figures = {
     import_seconds: imported.seconds,
-    idle_pss_megabytes: { before: idle, after },
+    idle_pss_megabytes: { before: idle.megabytes, after: after.megabytes },
     chat_base_seconds: base.map(({ seconds }) => seconds),
     job_seconds: tuned.seconds,
-    losses,
+    losses: tuned.losses,
     chat_tuned_seconds: answers.map(({ seconds }) => seconds),
+    processes: { before: pssOf(idle), after: pssOf(after) },
     answers: { base: base[1].value, tuned: answers[1].value },
   };
   console.log(process.argv.includes('--json') ? JSON.stringify(figures) : figures);
