@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { memoryFigures } from '@tunefleet/tensor';
 import { train } from '@tunefleet/training-core';
 import { stepSpec } from '../llama-step/spec.js';
-import { BATCH, type Row, STEPS, WARM_UP } from './work.js';
+import { BATCH, MICRO_BATCH, type Row, STEPS, WARM_UP } from './work.js';
 
 const [folder = '', base = '', threads = '2'] = process.argv.slice(2);
 const rows = (JSON.parse(readFileSync(join(folder, 'rows.json'), 'utf8')) as Row[]).map(({ ids, weights }) => ({
   ids: Int32Array.from(ids),
   weights: Float32Array.from(weights),
 }));
-const spec = { ...stepSpec(folder, 'lora', Number(threads)), base, batch_size: BATCH, micro_batch_size: BATCH };
+const spec = { ...stepSpec(folder, 'lora', Number(threads)), base, batch_size: BATCH, micro_batch_size: MICRO_BATCH };
 
 let started = 0;
 await train(spec, { count: rows.length, get: (index) => rows[index]! }, null, null, {

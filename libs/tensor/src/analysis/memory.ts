@@ -1,5 +1,6 @@
 import { type Bindings, elementCount, resolveShape } from '../graph/dimension.js';
 import type { DType, Graph, Value } from '../graph/value.js';
+import { addMatmulOp } from '../ops/add-matmul.js';
 import { dequantizeOp, int4LinearOp, int4Op } from '../ops/int4.js';
 import { frozenOp, inputOp } from '../ops/leaves.js';
 import { matmulOp } from '../ops/matmul.js';
@@ -88,7 +89,7 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
   const quantized = [int4LinearOp, dequantizeOp].flatMap((op) => mapped(op).filter((value) => isMadeBy(value, int4Op)));
   // A product packs a constant second operand for itself.
   const packs = (value: Value): Value | null =>
-    isMadeBy(value, matmulOp) && isMadeBy(value.inputs[1]!, frozenOp) ? value.inputs[1]! : null;
+    (isMadeBy(value, matmulOp) || isMadeBy(value, addMatmulOp)) && isMadeBy(value.inputs[1]!, frozenOp) ? value.inputs[1]! : null;
   const otherwise = new Set(graph.values.flatMap((value) => value.inputs.filter((input) => input !== packs(value))));
   return {
     activations: arena.size,
