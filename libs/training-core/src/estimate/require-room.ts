@@ -16,7 +16,7 @@ const mb = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
 /** Throws `insufficient_memory` where a run of this graph cannot fit, before a session is made of it. */
 export function requireRoom(
   graph: Graph,
-  { feeds }: Pick<Batch, 'feeds'>,
+  feeds: Batch['feeds'],
   spec: Pick<TrainingSpec, 'memory' | 'memory_limit' | 'batch_size' | 'micro_batch_size'>,
   trained: number,
 ): void {

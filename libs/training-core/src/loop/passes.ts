@@ -24,6 +24,9 @@ const KEPT_SPAN = 1024;
 export const recomputedOf = ({ sizes }: Pick<Batch, 'sizes'>, lean: boolean): Recomputed =>
   lean ? 'layers' : (sizes['span'] ?? 0) > KEPT_SPAN ? 'attention' : 'nothing';
 
+/** Of the tables that learn by rows, the rows that a batch reads. */
+type RowsRead = ReadonlyMap<string, ReturnType<TouchedRows['distinct']>>;
+
 /** The compiled forward (and backward) passes of one model over one flat array of parameters. Their files lie in `scratch`, the caller's to remove. */
 export class Passes {
   readonly #model: Trainable;
@@ -65,11 +68,8 @@ export class Passes {
     const places = this.#model.layout.slots.flatMap((slot, index) =>
       this.#tables.has(slot.name) ? [] : [[gradientName(index), viewOf(target, slot)] as const],
     );
-    const read = new Map(
-      [...this.#tables].map(([name, table]) => [name, table.distinct(batch.feeds[this.#model.tables!.get(name)!] as Int32Array)]),
-    );
-    const rows = Object.assign({}, ...[...read].map(([name, distinct]) => rowFeeds(name, distinct))) as Record<string, Feed>;
-    const feeds = { ...this.#parameters, ...batch.feeds, ...rows, ...masks };
+    const read = this.#rowsRead(batch);
+    const feeds = { ...this.#parameters, ...feedsWith(batch, read), ...masks };
     const results = await graph.run(feeds, graph.outputNames, Object.fromEntries(places));
     if (!first) addInto(into, target);
     for (const [name, table] of this.#tables) {
@@ -78,6 +78,11 @@ export class Passes {
       releaseTensors([gradient]);
     }
     return sumsOf(results);
+  }
+
+  /** What a training graph is fed of a batch, masks of dropout aside. */
+  feedsOf(batch: Batch): Record<string, Feed> {
+    return feedsWith(batch, this.#rowsRead(batch));
   }
 
   /** Forward alone, without dropout. */
@@ -103,6 +108,12 @@ export class Passes {
   async release(): Promise<void> {
     for (const graph of this.#training.values()) await graph.release();
     await this.#validation?.release();
+  }
+
+  #rowsRead(batch: Batch): RowsRead {
+    return new Map(
+      [...this.#tables].map(([name, table]) => [name, table.distinct(batch.feeds[this.#model.tables!.get(name)!] as Int32Array)]),
+    );
   }
 
   async #trainingGraph(recomputed: Recomputed): Promise<Executable> {
@@ -135,6 +146,9 @@ export class Passes {
     return masks;
   }
 }
+
+const feedsWith = (batch: Batch, read: RowsRead): Record<string, Feed> =>
+  Object.assign({ ...batch.feeds }, ...[...read].map(([name, distinct]) => rowFeeds(name, distinct)));
 
 function sumsOf({ loss, correct }: Readonly<Record<string, Tensor>>): PassSums {
   return { loss: loss!.data[0]!, correct: correct!.data[0]! };

@@ -104,7 +104,7 @@ class Run {
     this.#state = { layout, parameters: new Float32Array(layout.size), moments: initAdamW(layout.size) };
     this.#gradients = new Float32Array(layout.size);
     const largest = spec.memory_limit === undefined ? null : largestBatch(model, training, spec.micro_batch_size);
-    const inspect = (graph: Graph): void => (largest ? requireRoom(graph, largest, spec, layout.size) : undefined);
+    const inspect = (graph: Graph): void => (largest ? requireRoom(graph, this.#passes.feedsOf(largest), spec, layout.size) : undefined);
     this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch, inspect });
     this.#settings = settingsHash({
       ...decidingSettings(spec),
