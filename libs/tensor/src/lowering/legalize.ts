@@ -2,7 +2,7 @@ import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { afterOp } from '../ops/after.js';
 import { mul } from '../ops/arithmetic.js';
-import { matmulOp } from '../ops/matmul.js';
+import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { transpose } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 
@@ -26,22 +26,25 @@ const isUnstable = ({ shape }: Value): boolean => {
   return shape.length === 2 && typeof m === 'number' && typeof n === 'number' && n > m && m * n <= SMALL_PRODUCT;
 };
 
-const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
-  if (!isMadeBy(value, matmulOp) || !isUnstable(value)) return null;
-  const { transA, transB, alpha } = value.attributes;
-  return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
-};
-
-/** WebGPU has no FusedMatMul: transposes and the factor become values of their own. Tensors without elements, by which `after` orders, end its process: no order there. */
-const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null => {
-  if (isMadeBy(value, afterOp)) return inputs[0]!;
-  if (!isMadeBy(value, matmulOp)) return null;
+/** FusedMatMul computes in float32 on CPU, and WebGPU has none: transposes and the factor become values of their own. */
+const plainProduct = (value: Value & { attributes: MatmulAttributes }, inputs: readonly Value[]): Value | null => {
   const { transA, transB, alpha } = value.attributes;
   if (!transA && !transB && alpha === 1) return null;
   const [a, b] = [transA ? swapLast(inputs[0]!) : inputs[0]!, transB ? swapLast(inputs[1]!) : inputs[1]!];
   const product = apply(matmulOp, [a, b], { transA: false, transB: false, alpha: 1 });
   return alpha === 1 ? product : mul(product, alpha);
 };
+
+const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
+  if (!isMadeBy(value, matmulOp)) return null;
+  if (value.dtype === 'f16') return plainProduct(value, inputs);
+  if (!isUnstable(value)) return null;
+  const { transA, transB, alpha } = value.attributes;
+  return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
+};
+
+const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null =>
+  isMadeBy(value, matmulOp) ? plainProduct(value, inputs) : null;
 
 const RULES = { cpu: legalizeCpu, webgpu: legalizeWebgpu, cuda: () => null };
 
