@@ -17,6 +17,7 @@ export { lower } from './lowering/lower.js';
 export { placeWeightsFile, writeWeightsFile } from './lowering/weights-file.js';
 export * from './ops/index.js';
 export { dequantizeInt4, INT4_BLOCK, INT4_BLOCK_BYTES, type Int4Matrix, int4Blocks, quantizeInt4 } from './quantization/int4.js';
+export { type ChosenProvider, chooseProvider } from './runtime/choose-provider.js';
 export { type CompileOptions, compile } from './runtime/compile.js';
 export type { CompiledCache } from './runtime/compiled-cache.js';
 export { type Copier, copier } from './runtime/copier.js';

@@ -2,6 +2,7 @@ import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { afterOp } from '../ops/after.js';
 import { mul } from '../ops/arithmetic.js';
+import { cast } from '../ops/cast.js';
 import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { transpose } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
@@ -26,7 +27,7 @@ const isUnstable = ({ shape }: Value): boolean => {
   return shape.length === 2 && typeof m === 'number' && typeof n === 'number' && n > m && m * n <= SMALL_PRODUCT;
 };
 
-/** FusedMatMul computes in float32 on CPU, and WebGPU has none: transposes and the factor become values of their own. */
+/** WebGPU has no FusedMatMul: transposes and the factor become values of their own. */
 const plainProduct = (value: Value & { attributes: MatmulAttributes }, inputs: readonly Value[]): Value | null => {
   const { transA, transB, alpha } = value.attributes;
   if (!transA && !transB && alpha === 1) return null;
@@ -35,16 +36,28 @@ const plainProduct = (value: Value & { attributes: MatmulAttributes }, inputs: r
   return alpha === 1 ? product : mul(product, alpha);
 };
 
+/**
+ * The CPU has no kernel for products of float16. ONNX Runtime would drop the rounding with the type: here operands and result are rounded, the sum is
+ * float32, as on tensor cores.
+ */
+const roundedProduct = (value: Value & { attributes: MatmulAttributes }, inputs: readonly Value[]): Value => {
+  const [a, b] = inputs.map((input) => cast(input, 'f32')) as [Value, Value];
+  return cast(apply(matmulOp, [a, b], value.attributes), 'f16');
+};
+
 const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
   if (!isMadeBy(value, matmulOp)) return null;
-  if (value.dtype === 'f16') return plainProduct(value, inputs);
+  if (value.dtype === 'f16') return roundedProduct(value, inputs);
   if (!isUnstable(value)) return null;
   const { transA, transB, alpha } = value.attributes;
   return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
 };
 
-const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null =>
-  isMadeBy(value, matmulOp) ? plainProduct(value, inputs) : null;
+/** Tensors without elements, by which `after` orders, end the process on WebGPU: no order there. */
+const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null => {
+  if (isMadeBy(value, afterOp)) return inputs[0]!;
+  return isMadeBy(value, matmulOp) ? plainProduct(value, inputs) : null;
+};
 
 const RULES = { cpu: legalizeCpu, webgpu: legalizeWebgpu, cuda: () => null };
 
