@@ -69,7 +69,7 @@ export class Passes {
     );
     this.#lean = memory === 'lean';
     this.#cache = cache;
-    this.#settings = { threads, spinning: true, prepacking: !this.#lean };
+    this.#settings = { threads, spinning: true, prepacking: !this.#lean, provider, precision };
     this.#seed = seed;
     this.#scratch = scratch;
     this.#inspect = inspect;

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chooseProvider, type EngineIdentity, engineIdentity, type Graph, type Provider } from '@tunefleet/tensor';
+import { type EngineIdentity, engineIdentity, type Graph, type Provider } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
 import { largestBatch, requireRoom } from '../estimate/require-room.js';
 import { openTrainable } from '../model/open-trainable.js';
@@ -24,6 +24,7 @@ import { accumulate, means } from './accumulate.js';
 import { type NonFinite, nonFiniteError, SKIPPED_IN_A_ROW } from './non-finite.js';
 import { type DataOrder, dataOrder, packedByTokens } from './order.js';
 import { Passes } from './passes.js';
+import { providerFor } from './provider.js';
 
 /**
  * Trains, from the beginning or from a snapshot, until the steps are done or a hook says otherwise.
@@ -269,15 +270,6 @@ class Run {
     await mkdir(join(folder, '..'), { recursive: true });
     await this.model.write(folder, this.#state.parameters);
     return folder;
-  }
-}
-
-/** Errors: {@link TrainingError} `invalid_spec` where the provider asked for is not there. */
-async function providerFor({ provider = 'cpu' }: TrainingSpec): ReturnType<typeof chooseProvider> {
-  try {
-    return await chooseProvider(provider);
-  } catch (error) {
-    throw new TrainingError('invalid_spec', `provider: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
