@@ -1,6 +1,7 @@
 import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
-import { mul } from '../ops/arithmetic.js';
+import { addMatmulOp } from '../ops/add-matmul.js';
+import { add, mul } from '../ops/arithmetic.js';
 import { cast, castOp } from '../ops/cast.js';
 import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
@@ -21,6 +22,7 @@ const product = (a: Value, b: Value, { transA, transB, alpha }: MatmulAttributes
 export const halve = (graph: Graph): Graph =>
   rewriteGraph(graph, (value, inputs) => {
     if (isMadeBy(value, matmulOp) && value.dtype === 'f32') return product(inputs[0]!, inputs[1]!, value.attributes);
+    if (isMadeBy(value, addMatmulOp)) return add(inputs[2]!, product(inputs[0]!, inputs[1]!, value.attributes));
     if (isMadeBy(value, softmaxMatmulOp)) return product(inputs[0]!, inputs[2]!, { transA: false, transB: false, alpha: 1 });
     return null;
   });
