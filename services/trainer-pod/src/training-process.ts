@@ -4,7 +4,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, openWeights, weightsSha256Of } from '@tunefleet/model-formats';
 import { addTokensTo } from '@tunefleet/tokenization';
-import { engineIdentity, latestSnapshot, memoryLimit, providerFor, sameEngine, TrainingError, type TrainingSpec, train } from '@tunefleet/training-core';
+import {
+  engineIdentity,
+  latestSnapshot,
+  memoryLimit,
+  providerFor,
+  sameEngine,
+  TrainingError,
+  type TrainingSpec,
+  train,
+} from '@tunefleet/training-core';
 import { type ExampleSource, PreparedData } from '@tunefleet/training-data';
 import { EXIT } from './exit-codes.js';
 import type { FromTraining, ProcessSpec, ToTraining } from './supervision/protocol.js';

@@ -60,7 +60,11 @@ export class Passes {
   readonly #training = new Map<Recomputed, Executable>();
   #validation: Executable | null = null;
 
-  constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch, memory, cache, inspect, provider, precision = 'float32' }: PassSettings) {
+  constructor(
+    model: Trainable,
+    parameters: Float32Array,
+    { threads, seed, scratch, memory, cache, inspect, provider, precision = 'float32' }: PassSettings,
+  ) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
     const { slots } = model.layout;
