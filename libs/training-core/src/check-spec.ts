@@ -19,6 +19,8 @@ export function checkSpec(spec: TrainingSpec, rows: number): void {
   within('optimizer.max_grad_norm', optimizer.max_grad_norm, optimizer.max_grad_norm > 0);
   if (!['stop', 'skip', undefined].includes(optimizer.non_finite))
     throw new TrainingError('invalid_spec', `optimizer.non_finite = ${optimizer.non_finite} is neither stop nor skip`);
+  oneOf('precision', spec.precision, ['float32', 'float16']);
+  oneOf('provider', spec.provider, ['auto', 'cpu', 'webgpu', 'cuda']);
   for (const beta of betas) within('optimizer.betas', beta, beta >= 0 && beta < 1);
   within('optimizer.schedule.warmup_ratio', schedule.warmup_ratio, schedule.warmup_ratio >= 0 && schedule.warmup_ratio <= 1);
   if (spec.vocabulary !== undefined) natural('vocabulary', spec.vocabulary);
@@ -42,6 +44,11 @@ function checkTask({ task, freeze, adapter }: TrainingSpec): void {
     throw new TrainingError('invalid_spec', 'freeze.backbone needs task.type classification: a language model has no head of its own');
   }
   if (freeze && adapter.type !== 'full') throw new TrainingError('invalid_spec', 'freeze.backbone needs adapter.type full');
+}
+
+function oneOf(name: string, value: string | undefined, known: readonly string[]): void {
+  if (value === undefined || known.includes(value)) return;
+  throw new TrainingError('invalid_spec', `${name} = ${value} is not supported: it is one of ${known.join(', ')}`);
 }
 
 function natural(name: string, value: number): void {

@@ -1,8 +1,9 @@
-export { type EngineIdentity, engineIdentity } from '@tunefleet/tensor';
+export { type ChosenProvider, type EngineIdentity, engineIdentity } from '@tunefleet/tensor';
 export { memoryLimit } from './estimate/limit.js';
 export { measureRates, type Rates, ratesKey } from './estimate/rates.js';
 export { estimateRun, type PlannedRun, type RunEstimate } from './estimate/run.js';
 export { type DataOrder, dataOrder, type StepRows } from './loop/order.js';
+export { providerFor } from './loop/provider.js';
 export { train } from './loop/train.js';
 export { openTrainable } from './model/open-trainable.js';
 export { passGraph } from './model/pass-graph.js';

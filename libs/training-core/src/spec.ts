@@ -1,6 +1,6 @@
 import type { LoraSettings } from '@tunefleet/model-formats';
 import type { BasePrecision, Example } from '@tunefleet/models';
-import type { CompiledCache } from '@tunefleet/tensor';
+import type { CompiledCache, Precision, Provider } from '@tunefleet/tensor';
 import type { ScheduleSpec } from './schedules/schedule.js';
 
 /** Rows by number; `get` may read from disk but answers at once. */
@@ -27,6 +27,10 @@ export interface TrainingSpec {
   freeze?: { backbone: true };
   /** of the base's linear modules; `int4` with LoRA only. Default float32 */
   base_precision?: BasePrecision;
+  /** What products compute in; weights, moments and sums are float32. float16 comes with loss scaling. Default float32 */
+  precision?: Precision;
+  /** Where the passes run. auto: as `chooseProvider` of tensor finds, which `onPhase` is told. Default cpu */
+  provider?: Provider | 'auto';
   adapter: { type: 'full' } | LoraSpec;
   /** rows that embedding and head are to have at least, for tokens that `base`'s tokenizer files name beyond its own; those files are written along */
   vocabulary?: number;

@@ -11,6 +11,11 @@ export const Config = Type.Object({
   TUNEFLEET_RUN_DIR: Type.Optional(Type.String({ minLength: 1 })),
   /** Threads of the engine; default: the CPUs there are. Part of the engine's identity: another number may give other bytes. */
   TUNEFLEET_ENGINE_THREADS: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 })),
+  /** What training computes on. auto: CUDA where it is there, else the CPU, said in an event of the job. */
+  TUNEFLEET_ENGINE_PROVIDER: Type.Union(
+    (['auto', 'cpu', 'webgpu', 'cuda'] as const).map((name) => Type.Literal(name)),
+    { default: 'cpu' },
+  ),
   /** Milliseconds between heartbeats: well below the trainer's TUNEFLEET_LEASE_MS. */
   TUNEFLEET_HEARTBEAT_MS: Type.Integer({ minimum: 100, default: 5000 }),
   /** Snapshots are uploaded this far apart (milliseconds) at least: what a lost pod costs at most, beside its last step. */

@@ -22,6 +22,8 @@ export interface PodParts {
   threads: number;
   /** Memory that the pod was told it may use; null: not told. */
   memoryBytes: number | null;
+  /** What training computes on. */
+  provider: NonNullable<ProcessSpec['provider']>;
   /** Snapshots are uploaded this far apart (ms) at least. */
   uploadMs: number;
   /** Revision of the code, for the lineage. */
@@ -80,7 +82,7 @@ const weightsOf = (files: TrainingClaim['base_files']): string =>
     .digest('hex');
 
 async function placeInputs(
-  { cache, threads, memoryBytes, workFolder, cacheBytes }: PodParts,
+  { cache, threads, memoryBytes, provider, workFolder, cacheBytes }: PodParts,
   spec: TrainingClaim,
   folder: string,
   signal: AbortSignal,
@@ -107,6 +109,7 @@ async function placeInputs(
     seed: spec.seed,
     snapshot: spec.snapshot,
     threads,
+    provider,
     cache: { folder: join(workFolder, 'graphs'), weights: weightsOf(spec.base_files), bytes: cacheBytes },
     added_tokens: spec.added_tokens ?? [],
     continues: spec.adapter_files !== null,

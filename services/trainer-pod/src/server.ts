@@ -30,6 +30,7 @@ const parts: PodParts = {
   runFolder: config.TUNEFLEET_RUN_DIR,
   threads: engineThreads(config.TUNEFLEET_ENGINE_THREADS),
   memoryBytes: config.TUNEFLEET_POD_MEMORY_BYTES ?? null,
+  provider: config.TUNEFLEET_ENGINE_PROVIDER,
   code: config.TUNEFLEET_REVISION,
 };
 const worker = startWorker(bus, {

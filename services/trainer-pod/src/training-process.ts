@@ -4,7 +4,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSafetensors, openWeights, weightsSha256Of } from '@tunefleet/model-formats';
 import { addTokensTo } from '@tunefleet/tokenization';
-import { engineIdentity, latestSnapshot, memoryLimit, sameEngine, TrainingError, type TrainingSpec, train } from '@tunefleet/training-core';
+import {
+  engineIdentity,
+  latestSnapshot,
+  memoryLimit,
+  providerFor,
+  sameEngine,
+  TrainingError,
+  type TrainingSpec,
+  train,
+} from '@tunefleet/training-core';
 import { type ExampleSource, PreparedData } from '@tunefleet/training-data';
 import { EXIT } from './exit-codes.js';
 import type { FromTraining, ProcessSpec, ToTraining } from './supervision/protocol.js';
@@ -59,8 +68,10 @@ async function run(): Promise<number> {
   const labels = training.manifest.labels ?? [];
   const valid = validates ? await PreparedData.open(join(folder, 'data/valid')) : null;
   const validation = valid && (classifies ? relabelled(valid, labels) : valid);
+  const computes = await providerFor(settings);
   const spec: TrainingSpec = {
     ...settings,
+    provider: computes.provider,
     folder,
     memory_limit: memoryLimit(declared_memory ?? undefined),
     base: join(folder, 'base'),
@@ -69,8 +80,9 @@ async function run(): Promise<number> {
     ...(classifies ? { task: { type: 'classification', labels } } : {}),
   };
   const resume = await latestSnapshot(join(folder, 'snapshots'));
-  const engine = engineIdentity(spec.threads);
-  tell({ type: 'started', resumed: resume?.manifest.step ?? null, engine, exact: !resume || sameEngine(resume.manifest.engine, engine) });
+  const engine = engineIdentity(spec.threads, computes.provider);
+  const exact = !resume || sameEngine(resume.manifest.engine, engine);
+  tell({ type: 'started', resumed: resume?.manifest.step ?? null, engine, exact, computes });
   let hashing = Promise.resolve();
   const outcome = await train(spec, training, validation, resume?.folder ?? null, {
     onStep: (row) => tell({ type: 'step', row }),

@@ -94,6 +94,11 @@ export const trainerRpc = {
     }),
     reply: Type.Object({}),
   },
+  /** What an attempt computes on, and why: an event of the job. */
+  'trainer.put_provider': {
+    request: Type.Object({ ...Holder, provider: Type.String({ maxLength: 32 }), reason: Type.String({ maxLength: 1000 }) }),
+    reply: Type.Object({}),
+  },
   'trainer.put_checkpoint': {
     request: Type.Object({
       ...Holder,

@@ -22,7 +22,7 @@ export interface GraphMemory {
 }
 
 /** An element of a matrix in 4-bit blocks has its part of the block's scale. */
-const BYTES: Readonly<Record<DType, number>> = { f32: 4, i32: 4, bool: 1, i4: 0.5 + 4 / INT4_BLOCK };
+const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, bool: 1, i4: 0.5 + 4 / INT4_BLOCK };
 
 /** Views of their first input: ONNX Runtime copies nothing. */
 const VIEWS: ReadonlySet<string> = new Set(['reshape', 'after', 'stopGradient']);

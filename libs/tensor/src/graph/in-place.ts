@@ -1,4 +1,5 @@
 import type { Provider } from '../lowering/legalize.js';
+import { afterOp } from '../ops/after.js';
 import { addOp, divOp, mulOp, subOp } from '../ops/arithmetic.js';
 import { inputOp } from '../ops/leaves.js';
 import { reshapeOp } from '../ops/movement.js';
@@ -8,7 +9,7 @@ import { sameShape } from './dimension.js';
 import type { Graph, Value } from './value.js';
 
 /** ONNX Runtime may give these the memory of their input: who reads them, reads the input. */
-const VIEWS: readonly Primitive[] = [reshapeOp, stopGradientOp];
+const VIEWS: readonly Primitive[] = [reshapeOp, stopGradientOp, afterOp];
 /** Element by element: such an operator may write over an operand that it reads; not on WebGPU, which binds a buffer to read or to write. */
 const ELEMENTWISE: readonly Primitive[] = [addOp, subOp, mulOp, divOp];
 

@@ -4,9 +4,10 @@ import type { Shape } from './dimension.js';
 
 /**
  * f32: float32. i32: indices and counts. bool: results of comparisons, fed as Uint8Array of 0 and 1.
+ * f16: float16, between products of a graph that is lowered to half precision: neither fed nor fetched.
  * i4: a frozen matrix in 4-bit blocks, which only `linear` and `dequantize` read.
  */
-export type DType = 'f32' | 'i32' | 'bool' | 'i4';
+export type DType = 'f32' | 'f16' | 'i32' | 'bool' | 'i4';
 
 export interface TensorType {
   readonly dtype: DType;

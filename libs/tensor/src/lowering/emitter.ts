@@ -4,7 +4,7 @@ import type { DType, FrozenSource, Value } from '../graph/value.js';
 import type { OnnxAttribute, OnnxInitializer, OnnxNode } from './onnx-proto.js';
 
 /** ONNX TensorProto.DataType of a dtype. */
-export const ONNX_TYPE: Readonly<Record<DType, number>> = { f32: 1, i32: 6, bool: 9, i4: 21 };
+export const ONNX_TYPE: Readonly<Record<DType, number>> = { f32: 1, f16: 10, i32: 6, bool: 9, i4: 21 };
 export const UINT8 = 2;
 const INT64 = 7;
 

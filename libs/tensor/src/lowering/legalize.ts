@@ -2,7 +2,8 @@ import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { afterOp } from '../ops/after.js';
 import { mul } from '../ops/arithmetic.js';
-import { matmulOp } from '../ops/matmul.js';
+import { cast } from '../ops/cast.js';
+import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { transpose } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 
@@ -26,21 +27,36 @@ const isUnstable = ({ shape }: Value): boolean => {
   return shape.length === 2 && typeof m === 'number' && typeof n === 'number' && n > m && m * n <= SMALL_PRODUCT;
 };
 
-const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
-  if (!isMadeBy(value, matmulOp) || !isUnstable(value)) return null;
-  const { transA, transB, alpha } = value.attributes;
-  return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
-};
-
-/** WebGPU has no FusedMatMul: transposes and the factor become values of their own. Tensors without elements, by which `after` orders, end its process: no order there. */
-const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null => {
-  if (isMadeBy(value, afterOp)) return inputs[0]!;
-  if (!isMadeBy(value, matmulOp)) return null;
+/** WebGPU has no FusedMatMul: transposes and the factor become values of their own. */
+const plainProduct = (value: Value & { attributes: MatmulAttributes }, inputs: readonly Value[]): Value | null => {
   const { transA, transB, alpha } = value.attributes;
   if (!transA && !transB && alpha === 1) return null;
   const [a, b] = [transA ? swapLast(inputs[0]!) : inputs[0]!, transB ? swapLast(inputs[1]!) : inputs[1]!];
   const product = apply(matmulOp, [a, b], { transA: false, transB: false, alpha: 1 });
   return alpha === 1 ? product : mul(product, alpha);
+};
+
+/**
+ * The CPU has no kernel for products of float16. ONNX Runtime would drop the rounding with the type: here operands and result are rounded, the sum is
+ * float32, as on tensor cores.
+ */
+const roundedProduct = (value: Value & { attributes: MatmulAttributes }, inputs: readonly Value[]): Value => {
+  const [a, b] = inputs.map((input) => cast(input, 'f32')) as [Value, Value];
+  return cast(apply(matmulOp, [a, b], value.attributes), 'f16');
+};
+
+const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
+  if (!isMadeBy(value, matmulOp)) return null;
+  if (value.dtype === 'f16') return roundedProduct(value, inputs);
+  if (!isUnstable(value)) return null;
+  const { transA, transB, alpha } = value.attributes;
+  return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
+};
+
+/** Tensors without elements, by which `after` orders, end the process on WebGPU: no order there. */
+const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null => {
+  if (isMadeBy(value, afterOp)) return inputs[0]!;
+  return isMadeBy(value, matmulOp) ? plainProduct(value, inputs) : null;
 };
 
 const RULES = { cpu: legalizeCpu, webgpu: legalizeWebgpu, cuda: () => null };

@@ -2,7 +2,7 @@ import type { DType, Value } from '../graph/value.js';
 import { ONNX_TYPE } from '../lowering/emitter.js';
 import { apply, type Primitive } from './primitive.js';
 
-/** f32 to i32 rounds towards zero; to bool: not zero. No gradient flows. */
+/** f32 to i32 rounds towards zero; to bool: not zero; to f16: to the nearest, which the float64 meaning leaves out. No gradient flows. */
 export const castOp: Primitive<{ dtype: DType }> = {
   name: 'cast',
   type: ([x], { dtype }) => ({ dtype, shape: x!.shape }),

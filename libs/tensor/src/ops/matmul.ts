@@ -21,13 +21,13 @@ const sides = ({ shape }: TensorType, transposed: boolean) => {
 export const matmulOp: Primitive<MatmulAttributes> = {
   name: 'matmul',
   type: ([a, b], { transA, transB }) => {
-    if (a!.dtype !== 'f32' || b!.dtype !== 'f32') throw new Error('needs two f32 tensors');
+    if (a!.dtype !== b!.dtype || !(a!.dtype === 'f32' || a!.dtype === 'f16')) throw new Error('needs two f32 (or two f16) tensors');
     if (a!.shape.length < 2 || b!.shape.length < 2) throw new Error('needs rank 2 or more');
     const [left, right] = [sides(a!, transA), sides(b!, transB)];
     if (left.columns !== right.rows) {
       throw new Error(`inner sizes ${left.columns} and ${right.rows} differ (transA ${transA}, transB ${transB})`);
     }
-    return { dtype: 'f32', shape: [...broadcastShapes(left.batch, right.batch), left.rows, right.columns] };
+    return { dtype: a!.dtype, shape: [...broadcastShapes(left.batch, right.batch), left.rows, right.columns] };
   },
   gradient: (value, dy, wanted) => productGradients(value, dy, wanted),
   evaluate: ([a, b], { transA, transB, alpha }, { shape }) => {

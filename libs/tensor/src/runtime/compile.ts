@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { checkInPlace } from '../graph/in-place.js';
 import { type Graph, graphOf, type Value } from '../graph/value.js';
 import { emit } from '../lowering/emit.js';
+import type { Precision } from '../lowering/halve.js';
 import { lower } from '../lowering/lower.js';
 import { writeModel } from '../lowering/write-model.js';
 import { type CompiledCache, cachedSession } from './compiled-cache.js';
@@ -12,6 +13,8 @@ import { createSession } from './session.js';
 import type { SessionSettings } from './settings.js';
 
 export interface CompileOptions extends SessionSettings {
+  /** Default: float32. */
+  readonly precision?: Precision;
   readonly outputs: Readonly<Record<string, Value>>;
   /** An existing empty folder for the model's files; default: a temporary one that goes at `release`. */
   readonly folder?: string;
@@ -27,7 +30,7 @@ export interface CompileOptions extends SessionSettings {
 export const compile = async (options: CompileOptions): Promise<Executable> => {
   const source = graphOf(options.outputs);
   const provider = options.provider ?? 'cpu';
-  const graph = lower(source, provider);
+  const graph = lower(source, provider, undefined, options.precision);
   const inPlace = options.inPlace ?? {};
   checkInPlace(graph, inPlace, provider);
   options.inspect?.(graph);
@@ -40,7 +43,7 @@ export const compile = async (options: CompileOptions): Promise<Executable> => {
     const path = await writeModel(model, folder);
     const mapped = model.frozen.every(({ source }) => 'file' in source);
     const weightBytes = model.frozen.reduce((sum, { bytes }) => sum + bytes, 0);
-    const session = await (options.cache && mapped
+    const session = await (options.cache && mapped && provider === 'cpu'
       ? cachedSession(path, weightBytes, options, options.cache)
       : createSession(path, options));
     return new Executable(session, graph, { provider, inPlace, declared: (name) => builder.declares(name), discard });

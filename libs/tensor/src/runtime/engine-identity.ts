@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { env } from 'onnxruntime-node';
+import type { Provider } from '../lowering/legalize.js';
 
 /** Which of ONNX Runtime's CPU kernels (MLAS) this machine gets: their rounding differs. */
 export type CpuKernelClass = 'avx512' | 'avx2' | 'avx' | 'sse' | 'neon';
@@ -11,6 +12,8 @@ export interface EngineIdentity {
   readonly engine: string;
   readonly cpuKernelClass: CpuKernelClass;
   readonly threads: number;
+  /** Absent: the CPU. */
+  readonly provider?: Provider;
 }
 
 const x64Features = (): ReadonlySet<string> => {
@@ -36,8 +39,9 @@ export const kernelClassOf = (has: ReadonlySet<string>): CpuKernelClass => {
 const cpuKernelClass = (): CpuKernelClass => (process.arch === 'arm64' ? 'neon' : kernelClassOf(x64Features()));
 
 /** For lineage and snapshots: results of equal identities may be compared byte by byte. */
-export const engineIdentity = (threads: number): EngineIdentity => ({
+export const engineIdentity = (threads: number, provider: Provider = 'cpu'): EngineIdentity => ({
   engine: `onnxruntime-node ${env.versions.node} ${process.platform}-${process.arch}`,
   cpuKernelClass: cpuKernelClass(),
   threads,
+  ...(provider === 'cpu' ? {} : { provider }),
 });

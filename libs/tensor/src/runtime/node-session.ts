@@ -6,8 +6,9 @@ import type { EngineSession, FedTensor, OutputPlace } from './engine-session.js'
 import { releaseTensors } from './release-tensors.js';
 import type { ResolvedSettings } from './settings.js';
 
-const ORT_TYPE: Readonly<Record<DType, 'float32' | 'int32' | 'bool' | 'uint4'>> = {
+const ORT_TYPE: Readonly<Record<DType, 'float32' | 'float16' | 'int32' | 'bool' | 'uint4'>> = {
   f32: 'float32',
+  f16: 'float16',
   i32: 'int32',
   bool: 'bool',
   i4: 'uint4',

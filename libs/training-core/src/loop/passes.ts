@@ -1,8 +1,18 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Batch, dropoutMask } from '@tunefleet/models';
-import { type CompiledCache, compile, type Executable, type Feed, type Graph, releaseTensors, type Tensor } from '@tunefleet/tensor';
-import { gradientName, passGraph, type Recomputed } from '../model/pass-graph.js';
+import {
+  type CompiledCache,
+  compile,
+  type Executable,
+  type Feed,
+  type Graph,
+  type Precision,
+  type Provider,
+  releaseTensors,
+  type Tensor,
+} from '@tunefleet/tensor';
+import { gradientName, LOSS_SCALE, passGraph, type Recomputed } from '../model/pass-graph.js';
 import type { Trainable } from '../model/trainable.js';
 import { addInto } from '../optimizers/accumulation.js';
 import type { AdamWState, ParameterRange } from '../optimizers/adamw.js';
@@ -11,7 +21,8 @@ import type { TrainingSpec } from '../spec.js';
 import type { PassSums } from './accumulate.js';
 import { rowFeeds, TouchedRows } from './touched-rows.js';
 
-export interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'memory' | 'cache'> {
+export interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'memory' | 'cache' | 'precision'> {
+  provider: Provider;
   /** an existing folder */
   scratch: string;
   /** sees each training graph before a session is made of it */
@@ -24,6 +35,14 @@ const KEPT_SPAN = 1024;
 export const recomputedOf = ({ sizes }: Pick<Batch, 'sizes'>, lean: boolean): Recomputed =>
   lean ? 'layers' : (sizes['span'] ?? 0) > KEPT_SPAN ? 'attention' : 'nothing';
 
+interface TrainingPass {
+  step: number;
+  microBatch: number;
+  scale: number;
+  /** of its group */
+  first: boolean;
+}
+
 /** Of the tables that learn by rows, the rows that a batch reads. */
 type RowsRead = ReadonlyMap<string, ReturnType<TouchedRows['distinct']>>;
 
@@ -31,7 +50,7 @@ type RowsRead = ReadonlyMap<string, ReturnType<TouchedRows['distinct']>>;
 export class Passes {
   readonly #model: Trainable;
   readonly #parameters: Readonly<Record<string, Float32Array>>;
-  readonly #settings: { threads: number; spinning: boolean; prepacking: boolean };
+  readonly #settings: { threads: number; spinning: boolean; prepacking: boolean; provider: Provider; precision: Precision };
   readonly #lean: boolean;
   readonly #cache: CompiledCache | undefined;
   readonly #seed: number;
@@ -44,7 +63,11 @@ export class Passes {
   readonly #training = new Map<Recomputed, Executable>();
   #validation: Executable | null = null;
 
-  constructor(model: Trainable, parameters: Float32Array, { threads, seed, scratch, memory, cache, inspect }: PassSettings) {
+  constructor(
+    model: Trainable,
+    parameters: Float32Array,
+    { threads, seed, scratch, memory, cache, inspect, provider, precision = 'float32' }: PassSettings,
+  ) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
     const { slots } = model.layout;
@@ -53,14 +76,14 @@ export class Passes {
     );
     this.#lean = memory === 'lean';
     this.#cache = cache;
-    this.#settings = { threads, spinning: true, prepacking: !this.#lean };
+    this.#settings = { threads, spinning: true, prepacking: !this.#lean, provider, precision };
     this.#seed = seed;
     this.#scratch = scratch;
     this.#inspect = inspect;
   }
 
-  /** Forward and backward; the gradients of the summed loss are added to `into` (written, where `first`). */
-  async train(batch: Batch, step: number, microBatch: number, into: Float32Array, first: boolean): Promise<PassSums> {
+  /** Forward and backward; the gradients of the summed loss times `scale` are added to `into` (written, where `first`). In float32 the scale is 1. */
+  async train(batch: Batch, { step, microBatch, scale, first }: TrainingPass, into: Float32Array): Promise<PassSums> {
     const graph = await this.#trainingGraph(recomputedOf(batch, this.#lean));
     const masks = this.#masks(graph, batch, step, microBatch);
     if (!first) this.#addend ??= new Float32Array(into.length);
@@ -69,7 +92,8 @@ export class Passes {
       this.#tables.has(slot.name) ? [] : [[gradientName(index), viewOf(target, slot)] as const],
     );
     const read = this.#rowsRead(batch);
-    const feeds = { ...this.#parameters, ...feedsWith(batch, read), ...masks };
+    const scaled = this.#settings.precision === 'float16' ? { [LOSS_SCALE]: Float32Array.of(scale) } : {};
+    const feeds = { ...this.#parameters, ...feedsWith(batch, read), ...masks, ...scaled };
     const results = await graph.run(feeds, graph.outputNames, Object.fromEntries(places));
     if (!first) addInto(into, target);
     for (const [name, table] of this.#tables) {
@@ -123,7 +147,7 @@ export class Passes {
   }
 
   async #compile(training: boolean, recomputed?: Recomputed): Promise<Executable> {
-    const { outputs, dropout } = passGraph(this.#model, training, recomputed);
+    const { outputs, dropout } = passGraph(this.#model, training, recomputed, training && this.#settings.precision === 'float16');
     if (training) this.#sites = dropout;
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
     const inspect = (graph: Graph): void => (training ? this.#inspect?.(graph) : undefined);

@@ -1,12 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { engineIdentity, type Graph } from '@tunefleet/tensor';
+import { type EngineIdentity, engineIdentity, type Graph, type Provider } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
 import { largestBatch, requireRoom } from '../estimate/require-room.js';
 import { openTrainable } from '../model/open-trainable.js';
 import type { Trainable } from '../model/trainable.js';
 import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
 import { clipFactor, globalNorm } from '../optimizers/clipping.js';
+import { initLossScale, nextLossScale, SMALLEST_SCALE } from '../optimizers/loss-scale.js';
 import { schedule } from '../schedules/schedule.js';
 import { sameEngine, settingsHash } from '../snapshot/identity.js';
 import { SNAPSHOT_SCHEMA } from '../snapshot/manifest.js';
@@ -23,6 +24,7 @@ import { accumulate, means } from './accumulate.js';
 import { type NonFinite, nonFiniteError, SKIPPED_IN_A_ROW } from './non-finite.js';
 import { type DataOrder, dataOrder, packedByTokens } from './order.js';
 import { Passes } from './passes.js';
+import { providerFor } from './provider.js';
 
 /**
  * Trains, from the beginning or from a snapshot, until the steps are done or a hook says otherwise.
@@ -38,6 +40,8 @@ export async function train(
   hooks: TrainingHooks,
 ): Promise<TrainingOutcome> {
   checkSpec(spec, training.count);
+  const { provider, reason } = await providerFor(spec);
+  hooks.onPhase?.(`training on ${provider}: ${reason}`);
   hooks.onPhase?.('loading the base model');
   // Within the work folder: what a killed attempt left is removed by the next, or goes with the folder.
   const scratch = join(spec.folder, 'scratch');
@@ -48,7 +52,7 @@ export async function train(
     try {
       const rows = await preparedRows(model, training, validation, hooks);
       if (!rows) return { outcome: 'stopped', steps: 0, trained_tokens: 0, folder: spec.folder };
-      const run = new Run(spec, model, rows.training, rows.validation, hooks, scratch);
+      const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider });
       await run.begin(resume);
       return await run.finish();
     } finally {
@@ -84,6 +88,8 @@ class Run {
   readonly #gradients: Float32Array;
   readonly #passes: Passes;
   readonly #settings: string;
+  readonly #engine: EngineIdentity;
+  #lossScale = initLossScale();
   #step = 0;
   #tokens = 0;
   /** steps just before this one that were given up */
@@ -95,7 +101,7 @@ class Run {
     readonly training: ExampleSource,
     readonly validation: ExampleSource | null,
     readonly hooks: TrainingHooks,
-    scratch: string,
+    { scratch, provider }: { scratch: string; provider: Provider },
   ) {
     const { layout } = model;
     this.#order = dataOrder({ ...spec, count: training.count });
@@ -105,7 +111,8 @@ class Run {
     this.#gradients = new Float32Array(layout.size);
     const largest = spec.memory_limit === undefined ? null : largestBatch(model, training, spec.micro_batch_size);
     const inspect = (graph: Graph): void => (largest ? requireRoom(graph, this.#passes.feedsOf(largest), spec, layout.size) : undefined);
-    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch, inspect });
+    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch, inspect, provider });
+    this.#engine = engineIdentity(spec.threads, provider);
     this.#settings = settingsHash({
       ...decidingSettings(spec),
       rows: training.count,
@@ -124,7 +131,8 @@ class Run {
     this.#step = manifest.step;
     this.#tokens = manifest.trained_tokens;
     this.#skipped = manifest.skipped_in_a_row ?? 0;
-    const exact = sameEngine(manifest.engine, engineIdentity(this.spec.threads));
+    this.#lossScale = manifest.loss_scale ?? initLossScale();
+    const exact = sameEngine(manifest.engine, this.#engine);
     this.hooks.onPhase?.(`resumed at step ${manifest.step}${exact ? '' : ' on another engine: close, not the same bytes'}`);
   }
 
@@ -160,7 +168,7 @@ class Run {
       microBatches,
       (examples) => this.model.network.batch(examples),
       (batch, microBatch) => {
-        const pass = this.#passes.train(batch, this.#step, microBatch, this.#gradients, first);
+        const pass = this.#passes.train(batch, { step: this.#step, microBatch, scale: this.#scale, first }, this.#gradients);
         first = false;
         return pass;
       },
@@ -189,8 +197,20 @@ class Run {
     return 'continue';
   }
 
-  /** Stops the run, or counts a step that was given up. */
+  get #isHalf(): boolean {
+    return this.spec.precision === 'float16';
+  }
+
+  /** What the gradients are multiplied by. */
+  get #scale(): number {
+    return this.#isHalf ? this.#lossScale.scale : 1;
+  }
+
+  /** Stops the run, or counts a step that was given up. In float16 gradients beyond its range are expected: the step is skipped under a smaller scale. */
   #heed(fault: NonFinite | null): void {
+    const overflowed = this.#isHalf && fault?.quantity === 'gradient' && this.#scale > SMALLEST_SCALE;
+    if (this.#isHalf) this.#lossScale = nextLossScale(this.#lossScale, overflowed);
+    if (overflowed) return;
     this.#skipped = fault ? this.#skipped + 1 : 0;
     if (!fault) return;
     if (this.spec.optimizer.non_finite !== 'skip') throw nonFiniteError(fault);
@@ -201,7 +221,7 @@ class Run {
   #update(weight: number, rate: number, microBatches: readonly (readonly number[])[]): NonFinite | null {
     const { optimizer } = this.spec;
     const { layout, parameters, moments } = this.#state;
-    const mean = weight === 0 ? 1 : 1 / weight;
+    const mean = (weight === 0 ? 1 : 1 / weight) / this.#scale;
     const touched = this.#passes.touched();
     const norm = globalNorm(this.#gradients, touched) * mean;
     if (!Number.isFinite(norm)) return { quantity: 'gradient', value: norm, rows: microBatches.flat() };
@@ -235,7 +255,8 @@ class Run {
       generator: { algorithm: 'philox4x32-10', seed: spec.seed },
       optimizer: { type: 'adamw', step: this.#state.moments.step },
       settings: this.#settings,
-      engine: engineIdentity(spec.threads),
+      ...(this.#isHalf ? { loss_scale: this.#lossScale } : {}),
+      engine: this.#engine,
     });
     await pruneSnapshots(parent, this.#step, spec.snapshot.keep);
     this.hooks.onSnapshot(folder, this.#step);
@@ -257,6 +278,7 @@ function decidingSettings({
   task,
   freeze,
   base_precision = 'float32',
+  precision = 'float32',
   adapter,
   vocabulary,
   optimizer: { non_finite = 'stop', ...optimizer },
@@ -270,5 +292,6 @@ function decidingSettings({
 }: TrainingSpec): object {
   const decided = { ...optimizer, non_finite };
   const data = { epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
-  return { task, freeze, base_precision, adapter, vocabulary, optimizer: decided, memory, ...data };
+  const half = precision === 'float32' ? {} : { precision };
+  return { task, freeze, base_precision, ...half, adapter, vocabulary, optimizer: decided, memory, ...data };
 }

@@ -24,8 +24,11 @@ const PARTS: Readonly<Record<Recomputed, RegExp | null>> = {
   layers: /^layers\.\d+/,
 };
 
-/** The forward (`training`: and backward) pass of a model over one micro-batch. */
-export function passGraph(model: ModelGraph, training: boolean, recomputed: Recomputed = 'nothing'): PassGraph {
+/** Input of a training pass in float16: its gradients are those of the loss times this scalar. */
+export const LOSS_SCALE = 'loss_scale';
+
+/** The forward (`training`: and backward) pass of a model over one micro-batch. `scaled`: with gradients of the scaled loss. */
+export function passGraph(model: ModelGraph, training: boolean, recomputed: Recomputed = 'nothing', scaled = false): PassGraph {
   const builder = new GraphBuilder();
   const sites = new Map<string, number>();
   const { parameters, ...parts } = model.build(builder, training);
@@ -37,11 +40,12 @@ export function passGraph(model: ModelGraph, training: boolean, recomputed: Reco
   };
   const { logits, targets, weights } = model.network.build(builder, { ...parts, dropout });
   const { loss, correct } = crossEntropySums(logits, targets, weights);
+  const target = scaled ? mul(loss, builder.input(LOSS_SCALE, 'f32', [])) : loss;
   const recompute = (scope: string): string[] => {
     const part = PARTS[recomputed]?.exec(scope);
     return part ? [part[0]] : [];
   };
-  const backward = training ? gradients(loss, parameters, { first: [loss, correct], part: layerOf, recompute }) : [];
+  const backward = training ? gradients(target, parameters, { first: [loss, correct], part: layerOf, recompute }) : [];
   const named = Object.fromEntries(backward.map((value, index) => [gradientName(index), value]));
   return { outputs: { loss, correct, ...named }, dropout: new Map([...model.dropout, ...sites]) };
 }

@@ -4,6 +4,7 @@ import { open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { EngineIdentity } from '@tunefleet/tensor';
+import type { LossScale } from '../optimizers/loss-scale.js';
 
 export const SNAPSHOT_SCHEMA = 1;
 const MANIFEST = 'manifest.json';
@@ -24,6 +25,8 @@ export interface SnapshotManifest {
   trained_tokens: number;
   /** steps just before this one that were given up; absent in snapshots from before that was possible */
   skipped_in_a_row?: number;
+  /** of a run in float16 */
+  loss_scale?: LossScale;
   /** counter-based: seed and step are its whole state */
   generator: { algorithm: 'philox4x32-10'; seed: number };
   optimizer: { type: 'adamw'; step: number };

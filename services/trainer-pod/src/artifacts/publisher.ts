@@ -2,6 +2,7 @@ import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactManifest, TrainingClaim } from '@tunefleet/contracts';
 import type { Bus } from '@tunefleet/messaging';
+import type { ChosenProvider } from '@tunefleet/training-core';
 import { insist } from '../supervision/insist.js';
 import type { EngineIdentity, FromTraining } from '../supervision/protocol.js';
 import { artifactManifest } from './manifest.js';
@@ -17,6 +18,7 @@ export interface Origin {
 }
 
 export interface Publisher {
+  provider(computes: ChosenProvider): void;
   checkpoint(message: Message<'checkpoint'>): void;
   snapshot(message: Message<'snapshot'>): void;
   /** Resolves when everything handed in before is published. Rejects when the trainer refused or the work was stopped. */
@@ -79,6 +81,13 @@ export function publisher(options: {
   }
 
   return {
+    provider(computes) {
+      enqueue(async () => {
+        await insisting(() =>
+          bus.request('trainer.put_provider', { ...holder, provider: computes.provider, reason: computes.reason.slice(0, 1000) }),
+        );
+      });
+    },
     checkpoint(message) {
       enqueue(async () => {
         await options.metricsStored();

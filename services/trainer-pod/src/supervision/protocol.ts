@@ -1,5 +1,5 @@
 import type { MetricsRow } from '@tunefleet/contracts';
-import type { EngineIdentity, TrainingSpec } from '@tunefleet/training-core';
+import type { ChosenProvider, EngineIdentity, TrainingSpec } from '@tunefleet/training-core';
 
 export type { EngineIdentity };
 
@@ -20,8 +20,8 @@ export type ProcessSpec = Omit<TrainingSpec, 'base' | 'folder' | 'continueFrom' 
 
 /** Training process -> pod, in the order in which things happened. Folders are whole when named. */
 export type FromTraining =
-  /** `resumed`: the step gone on from, null at the beginning. `exact` is false when that snapshot was made by another engine. */
-  | { type: 'started'; resumed: number | null; engine: EngineIdentity; exact: boolean }
+  /** `computes`: what on, and why. `resumed`: the step gone on from, null at the beginning. `exact` is false when that snapshot was made by another engine. */
+  | { type: 'started'; resumed: number | null; engine: EngineIdentity; exact: boolean; computes: ChosenProvider }
   | { type: 'step'; row: MetricsRow }
   | { type: 'snapshot'; step: number; folder: string }
   | { type: 'checkpoint'; step: number; epoch: number; folder: string; metrics: MetricsRow; weights_sha256: string }

@@ -82,13 +82,15 @@ function diedTooOften({ code, signal, stderr }: ChildExit): Outcome {
 
 /** Acts on a message; an ending is returned. */
 function take(
-  { context, job, parts: { bus }, origin, metrics, published }: Supervised,
+  { context, job, parts, origin, metrics, published }: Supervised,
   announced: Set<number>,
   message: FromTraining,
 ): Ending | null {
   switch (message.type) {
     case 'started':
-      bus.logger.info({ job, resumed: message.resumed, engine: message.engine }, 'the training process has started');
+      parts.bus.logger.info({ job, resumed: message.resumed, engine: message.engine }, 'the training process has started');
+      // Only what was chosen or set is worth an event: the CPU is what everybody expects.
+      if (parts.provider !== 'cpu') published.provider(message.computes);
       origin.engine = message.engine;
       origin.exact &&= message.exact;
       return null;

@@ -13,6 +13,7 @@ import { completeJob } from './complete.js';
 import { foldProgress } from './estimate.js';
 import { lifeTexts } from './events.js';
 import type { Parts, Trainer } from './parts.js';
+import { putProvider } from './provider.js';
 import { putSnapshot, signUploads } from './snapshots.js';
 import { tidyEnded } from './tidy.js';
 import { validateFiles } from './validate-files.js';
@@ -63,6 +64,10 @@ export async function openTrainer({ bus, store, queues, leaseMs }: TrainerOption
   bus.respond('trainer.sign', (body) => signUploads(trainer, body));
   bus.respond('trainer.put_snapshot', async (body) => {
     await putSnapshot(trainer, body);
+    return {};
+  });
+  bus.respond('trainer.put_provider', async (body) => {
+    await putProvider(trainer, body);
     return {};
   });
   bus.respond('trainer.put_checkpoint', async (body) => {
