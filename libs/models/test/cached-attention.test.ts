@@ -4,16 +4,19 @@ import { cachedAttention } from '../src/generation/cached-attention.js';
 
 const noise = (length: number, step: number): Float32Array => Float32Array.from({ length }, (_, at) => 2 * Math.sin(step * at + step));
 
-const SHAPE = { heads: 6, keyValueHeads: 2, headSize: 8 };
+const SHAPE = { heads: 6, keyValueHeads: 2 };
 
 /** @param capacity slots of the cache, `filled` of them in use */
-const run = async (tokens: number, filled: number, capacity: number, threads: number) => {
-  const { heads, keyValueHeads, headSize } = SHAPE;
+const run = async (tokens: number, filled: number, capacity: number, threads: number, headSize = 8) => {
+  const { heads, keyValueHeads } = SHAPE;
   const g = new GraphBuilder();
   const rows = (name: string, count: number) => g.input(name, 'f32', ['tokens', count, headSize]);
   const past = (name: string) => g.input(name, 'f32', [1, keyValueHeads, 'past', headSize]);
   const values = { q: rows('q', heads), k: rows('k', keyValueHeads), v: rows('v', keyValueHeads) };
-  const y = cachedAttention(SHAPE, { ...values, pastKeys: past('keys'), pastValues: past('values'), total: g.input('total', 'i32', []) });
+  const y = cachedAttention(
+    { ...SHAPE, headSize },
+    { ...values, pastKeys: past('keys'), pastValues: past('values'), total: g.input('total', 'i32', []) },
+  );
   const cache = (step: number) => {
     const data = noise(keyValueHeads * capacity * headSize, step);
     for (let at = 0; at < data.length; at++) if (Math.floor(at / headSize) % capacity >= filled) data[at] = Number.NaN; // never read
@@ -35,16 +38,19 @@ const run = async (tokens: number, filled: number, capacity: number, threads: nu
 };
 
 test.each([
-  [1, 0, 0],
-  [7, 0, 0],
-  [1, 5, 8],
-  [1, 8, 8],
-  [1, 0, 8],
-  [3, 4, 16],
-  [1, 63, 64],
-])('%i tokens after %i in a cache of %i', async (tokens, filled, capacity) => {
+  [1, 0, 0, 8],
+  [7, 0, 0, 8],
+  [1, 5, 8, 8],
+  [1, 8, 8, 8],
+  [1, 0, 8, 8],
+  [3, 4, 16, 8],
+  [1, 63, 64, 8],
+  [7, 0, 0, 4],
+  [1, 5, 8, 4],
+  [3, 4, 16, 12],
+])('%i tokens after %i in a cache of %i, heads of %i', async (tokens, filled, capacity, headSize) => {
   for (const threads of [1, 2]) {
-    const { exact, found } = await run(tokens, filled, capacity, threads);
+    const { exact, found } = await run(tokens, filled, capacity, threads, headSize);
     expect(found.shape).toEqual(exact.shape);
     exact.data.forEach((wanted, at) => {
       expect(Math.abs(found.data[at]! - wanted)).toBeLessThan(2e-6);

@@ -60,19 +60,27 @@ const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
   },
   emit(emitter, [q, k, v, pastKeys, pastValues, total], { attributes: { heads, keyValueHeads, headSize }, inputs }) {
     const tokens = inputs[0]!.shape[0]!;
+    // The kernel wants heads of a multiple of 8 elements: other ones (tiny models, and OpenLLaMA's of 100) are filled up with zeros, at the price of a copy of the cache.
+    const width = Math.ceil(headSize / 8) * 8;
+    const filled = (name: string, rank: number): string =>
+      width === headSize ? name : emitter.op('Pad', [name, emitter.ints([...new Array<number>(2 * rank - 1).fill(0), width - headSize])]);
     const rows = (name: string, count: number): string =>
-      emitter.op('Reshape', [name, emitter.shape([1, tokens, count * headSize])], { allowzero: 1 });
+      emitter.op('Reshape', [filled(name, 3), emitter.shape([1, tokens, count * width])], { allowzero: 1 });
     const one = emitter.literal(Int32Array.of(1), 'i32', [1]);
     const lastPlace = emitter.op('Sub', [emitter.op('Reshape', [total!, emitter.ints([1])]), one]);
     // Its further outputs, the cache with the new rows, stay inside: fetching them would copy the whole cache for each token.
     const attended = emitter.op(
       'GroupQueryAttention',
-      [rows(q!, heads), rows(k!, keyValueHeads), rows(v!, keyValueHeads), pastKeys!, pastValues!, lastPlace, total!],
-      { num_heads: heads, kv_num_heads: keyValueHeads },
+      [rows(q!, heads), rows(k!, keyValueHeads), rows(v!, keyValueHeads), filled(pastKeys!, 4), filled(pastValues!, 4), lastPlace, total!],
+      { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: 1 / Math.sqrt(headSize) } },
       'com.microsoft',
       3,
     );
-    return emitter.op('Reshape', [attended, emitter.shape([tokens, heads * headSize])], { allowzero: 1 });
+    const flat = emitter.shape([tokens, heads * headSize]);
+    if (width === headSize) return emitter.op('Reshape', [attended, flat], { allowzero: 1 });
+    const wide = emitter.op('Reshape', [attended, emitter.shape([tokens, heads, width])], { allowzero: 1 });
+    const own = emitter.op('Slice', [wide, emitter.ints([0]), emitter.ints([headSize]), emitter.ints([2])]);
+    return emitter.op('Reshape', [own, flat], { allowzero: 1 });
   },
 };
 
