@@ -51,7 +51,7 @@ test('what a body gets wrong is refused with code and param', async () => {
     'tunefleet.optimizer.schedule.shape',
   ]);
   expect(await refused({ ...BODY, tunefleet: { queue: 'gpu' } })).toEqual([400, 'invalid_value', 'tunefleet.queue']);
-  expect(await refused({ ...BODY, tunefleet: { freeze: { layers: [0] } } })).toEqual([400, 'not_supported', 'tunefleet.freeze']);
+  expect(await refused({ ...BODY, tunefleet: { freeze: { layers: [0] } } })).toEqual([400, 'not_supported', 'tunefleet.freeze.layers']);
 });
 
 test('a request sent again by the SDK makes no second job; two equal ones without that mark do', async () => {
