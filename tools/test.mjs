@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `npm test`: every check, one after another. The last line on stdout is `N passed, N failed, N skipped`; exit 1 if any failed.
+// `npm test`: every check, one after another, but for one that only computes and runs beside the next at the lowest priority. The last line on stdout is `N passed, N failed, N skipped`; exit 1 if any failed.
 // Types, lint and dead code count as one check each, and so does a suite that crashes (as failed).
 // TUNEFLEET_TEST_REQUIRE=nats-server,S3: a test skipped for want of one of these counts as failed.
 import { join } from 'node:path';
@@ -16,7 +16,8 @@ const phases = [
   { name: 'lint', run: () => runCheck([bin('biome'), 'check', '.']) },
   { name: 'dead code', run: () => runCheck([bin('knip'), '--no-config-hints']) },
   { name: 'unit', run: () => runSuite('unit', { minutes: 10 }) },
-  { name: 'webgpu', run: () => runSuite('webgpu', { minutes: 8, inBand: true, env: webgpuEnvironment() }) },
+  // It only computes, and the next one mostly waits for servers.
+  { name: 'webgpu', beside: true, run: () => runSuite('webgpu', { minutes: 12, inBand: true, patient: true, env: webgpuEnvironment() }) },
   { name: 'integration', run: () => runSuite('integration', { minutes: 15, inBand: true }) },
   { name: 'acceptance', run: () => runSuite('acceptance', { minutes: 20, inBand: true }) },
   { name: 'kill', run: () => runSuite('kill', { minutes: 15, inBand: true }) },
@@ -43,7 +44,13 @@ const timed = async (name, run) => {
 };
 
 const setUp = await timed('set-up', () => runCheck([process.execPath, 'tools/setup.mjs', '--tests'], { countPass: false }));
-if (setUp) for (const { name, run } of phases) await timed(name, run);
+const beside = [];
+for (const phase of setUp ? phases : []) {
+  const done = timed(phase.name, phase.run);
+  if (phase.beside) beside.push(done);
+  else await done;
+}
+await Promise.all(beside);
 
 console.log('');
 for (const { name, seconds, passed, failed, skipped } of report) {

@@ -9,11 +9,13 @@ import { root } from '../setup/cache.mjs';
 const WORKERS = Math.max(2, Math.floor(cpus().length / 2));
 const LEFT_OPEN_MS = 15_000; // how long jest may live on after its results are written
 
-const jest = (project, file, inBand, env) => {
+const jest = (project, file, inBand, patient, env) => {
   const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
   args.push('--selectProjects', project, '--json', '--outputFile', file, inBand ? '--runInBand' : `--maxWorkers=${WORKERS}`);
   // jest prints its progress on stderr; the JSON that it also prints on stdout is not wanted there.
-  return spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [command, ...rest] =
+    patient && process.platform !== 'win32' ? ['nice', '-n', '19', process.execPath, ...args] : [process.execPath, ...args];
+  return spawn(command, rest, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
 };
 
 /** Waits for the end of jest; ends it where it hangs. Resolves with what was wrong with the run as such, or undefined. */
@@ -72,13 +74,13 @@ const outcomes = (results) => {
 /**
  * Runs one jest project. A project without tests, a crash, a hang: each counts as one failure.
  * @param {string} project
- * @param {{minutes: number, inBand?: boolean, env?: Record<string, string>}} limits
+ * @param {{minutes: number, inBand?: boolean, patient?: boolean, env?: Record<string, string>}} limits patient: at the lowest priority
  */
-export const runSuite = async (project, { minutes, inBand = false, env = {} }) => {
+export const runSuite = async (project, { minutes, inBand = false, patient = false, env = {} }) => {
   const folder = mkdtempSync(join(tmpdir(), 'tunefleet-test-'));
   try {
     const file = join(folder, 'results.json');
-    const wrong = await ended(jest(project, file, inBand, env), file, minutes);
+    const wrong = await ended(jest(project, file, inBand, patient, env), file, minutes);
     const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
     const outcome = results ? outcomes(results) : { passed: 0, failed: 0, failures: [], skips: [] };
     if (wrong) outcome.failures.push(wrong);
