@@ -185,7 +185,12 @@ test.each<[string, () => Record<string, Uint8Array>, string, string]>([
     '(truncated)',
   ],
   ['a config that is no JSON', () => withPart('config.json', Buffer.from('{')), 'invalid_model', '(invalid_config)'],
-  ['another architecture', () => withPart('config.json', Buffer.from('{"model_type":"t5","architectures":["T5"]}')), 'not_supported', '"t5"'],
+  [
+    'another architecture',
+    () => withPart('config.json', Buffer.from('{"model_type":"t5","architectures":["T5"]}')),
+    'not_supported',
+    '"t5"',
+  ],
   ['a tokenizer that is none', () => withPart('tokenizer.json', Buffer.from('{}')), 'invalid_model', '(invalid_tokenizer)'],
   ['no model at all', () => ({ 'README.md': Buffer.from('#') }), 'import_failed', 'neither a config.json nor a GGUF file'],
 ])('%s: the import fails and says why; the name is free again', async (_name, files, code, message) => {
