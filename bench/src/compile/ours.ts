@@ -1,6 +1,7 @@
 /** Our side, a process of its own: node ours.js BASE TOKENS THREADS FOLDER [CACHE]. Imports count too: the clock starts with the process. */
 import { join } from 'node:path';
 import { train } from '@tunefleet/training-core';
+import { OPTIMIZER } from '../optimizer.js';
 
 const [base = '', tokens = '64', threads = '2', folder = '', cache] = process.argv.slice(2);
 const length = Number(tokens);
@@ -11,15 +12,7 @@ await train(
   {
     base,
     adapter: { type: 'lora', rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' },
-    optimizer: {
-      type: 'adamw',
-      learning_rate: 1e-4,
-      betas: [0.9, 0.999],
-      eps: 1e-8,
-      weight_decay: 0,
-      max_grad_norm: 1,
-      schedule: { type: 'constant', warmup_ratio: 0 },
-    },
+    optimizer: OPTIMIZER,
     epochs: 1,
     batch_size: 1,
     micro_batch_size: 1,

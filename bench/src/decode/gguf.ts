@@ -1,7 +1,7 @@
 // A Llama as GGUF, version 3 (ggml's docs/gguf.md): what llama.cpp needs to compute on the very weights that we compute on. No vocabulary: ids go in and out.
 
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { type LlamaConfig, llamaTensorShapes, openLlamaFolder } from '@tunefleet/model-formats';
+import { ggufName, type LlamaConfig, llamaTensorShapes, openLlamaFolder } from '@tunefleet/model-formats';
 import { llamaLinears } from '@tunefleet/models';
 import { INT4_BLOCK, INT4_BLOCK_BYTES, type Int4Matrix, quantizeInt4 } from '@tunefleet/tensor';
 
@@ -10,27 +10,6 @@ const F32 = 0;
 const Q4_0 = 2;
 /** general.file_type of files that are mostly Q4_0, or all F32 */
 const FILE_TYPE = { int4: 2, float32: 0 };
-
-/** Names of ggml's for the Hugging Face ones, after `blk.<layer>.` */
-const PARTS: Readonly<Record<string, string>> = {
-  input_layernorm: 'attn_norm',
-  'self_attn.q_proj': 'attn_q',
-  'self_attn.k_proj': 'attn_k',
-  'self_attn.v_proj': 'attn_v',
-  'self_attn.o_proj': 'attn_output',
-  post_attention_layernorm: 'ffn_norm',
-  'mlp.gate_proj': 'ffn_gate',
-  'mlp.up_proj': 'ffn_up',
-  'mlp.down_proj': 'ffn_down',
-};
-
-function nameOf(name: string): string {
-  if (name === 'model.embed_tokens.weight') return 'token_embd.weight';
-  if (name === 'model.norm.weight') return 'output_norm.weight';
-  if (name === 'lm_head.weight') return 'output.weight';
-  const [, layer, part] = /^model\.layers\.(\d+)\.(.*)\.weight$/.exec(name)!;
-  return `blk.${layer}.${PARTS[part!]}.weight`;
-}
 
 /** Row of ours at each row of llama.cpp's: it turns neighbouring elements of a head, Hugging Face's layout element i with i + half. */
 function rowsOf(name: string, rows: number, { headSize }: LlamaConfig): number[] {
@@ -152,7 +131,7 @@ export async function writeGguf(folder: string, file: string, precision: 'float3
   for (const [key, value, type] of entries) header.entry(key, value, type);
   let offset = 0;
   for (const [name, shape] of shapes) {
-    header.text(nameOf(name)).u32(shape.length);
+    header.text(ggufName(name)).u32(shape.length);
     for (const size of shape.toReversed()) header.u64(size);
     header.u32(quantized.has(name) ? Q4_0 : F32).u64(offset);
     offset += padded(bytesOf(name, shape));

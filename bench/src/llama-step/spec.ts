@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Example } from '@tunefleet/models';
 import type { TrainingSpec } from '@tunefleet/training-core';
+import { OPTIMIZER } from '../optimizer.js';
 import { ALPHA, RANK, STEPS } from './work.js';
 
 /** qlora: LoRA over the base in 4-bit blocks */
@@ -13,15 +14,7 @@ export function stepSpec(folder: string, variant: Variant, threads: number): Tra
     base: join(folder, 'base'),
     base_precision: variant === 'qlora' ? 'int4' : 'float32',
     adapter: variant === 'full' ? { type: 'full' } : { type: 'lora', rank: RANK, alpha: ALPHA, dropout: 0, targets: 'all-linear' },
-    optimizer: {
-      type: 'adamw',
-      learning_rate: 1e-4,
-      betas: [0.9, 0.999],
-      eps: 1e-8,
-      weight_decay: 0,
-      max_grad_norm: 1,
-      schedule: { type: 'constant', warmup_ratio: 0 },
-    },
+    optimizer: OPTIMIZER,
     epochs: 1,
     batch_size: 1,
     micro_batch_size: 1,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { train } from '@tunefleet/training-core';
+import { OPTIMIZER } from '../optimizer.js';
 import { BATCH, type Rows, STEPS, WARM_UP } from './work.js';
 
 const [folder = '', variant = 'full', threads = '2'] = process.argv.slice(2);
@@ -17,15 +18,7 @@ await train(
   {
     base: join(folder, 'base'),
     adapter: variant === 'lora' ? { type: 'lora', rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' } : { type: 'full' },
-    optimizer: {
-      type: 'adamw',
-      learning_rate: 1e-4,
-      betas: [0.9, 0.999],
-      eps: 1e-8,
-      weight_decay: 0,
-      max_grad_norm: 1,
-      schedule: { type: 'constant', warmup_ratio: 0 },
-    },
+    optimizer: OPTIMIZER,
     epochs: 1,
     batch_size: BATCH,
     micro_batch_size: BATCH,

@@ -1,6 +1,6 @@
 export { type ModelFormatCode, ModelFormatError } from './errors.js';
 export { type GgufFile, openGguf } from './gguf/file.js';
-export { type GgufLlama, ggufLlama } from './gguf/llama.js';
+export { type GgufLlama, ggufLlama, ggufName } from './gguf/llama.js';
 export type { GgufMetadata, GgufValue } from './gguf/metadata.js';
 export { type BertConfig, parseBertConfig } from './hugging-face/bert-config.js';
 export { bertPoolerShapes, bertTensorShapes } from './hugging-face/bert-tensors.js';

@@ -59,8 +59,8 @@ const LAYER_NAMES: Readonly<Record<string, string>> = {
   'mlp.down_proj': 'ffn_down',
 };
 
-/** `model.layers.3.mlp.up_proj.weight` -> `blk.3.ffn_up.weight`. */
-function ggufName(name: string): string {
+/** ggml's name of a tensor of a Llama: `model.layers.3.mlp.up_proj.weight` -> `blk.3.ffn_up.weight`. */
+export function ggufName(name: string): string {
   const [, layer, part] = /^model\.layers\.(\d+)\.(.+)\.weight$/.exec(name) ?? [];
   return part === undefined ? MODEL_NAMES[name]! : `blk.${layer}.${LAYER_NAMES[part]!}.weight`;
 }
