@@ -10,11 +10,19 @@ import type { Trainable } from './trainable.js';
 /** BERT's table of words: half of a small encoder's weights, a few hundred rows of which occur in a batch. */
 const WORDS = 'bert.embeddings.word_embeddings.weight';
 
+export interface ClassifierOptions {
+  labels: readonly string[];
+  seed: number;
+  /** whether the table of words may learn by rows: what is done to single rows is done in this process */
+  byRows: boolean;
+}
+
 /** Full tuning of a classifier: every tensor of the base and of the head is a parameter. */
-export async function classifierTuning(base: string, labels: readonly string[], seed: number): Promise<Trainable> {
+export async function classifierTuning(base: string, options: ClassifierOptions): Promise<Trainable> {
+  const { labels, seed } = options;
   const opened = await openClassifierBase(base, labels, seed);
   const layout = flatLayout([...opened.body, ...opened.head]);
-  const byRows = layout.slots.findIndex((slot) => slot.name === WORDS && hasTouchableRows(slot));
+  const byRows = layout.slots.findIndex((slot) => options.byRows && slot.name === WORDS && hasTouchableRows(slot));
   return {
     network: wholeNetwork(classifierOf(opened.backbone)),
     layout,

@@ -18,10 +18,13 @@ export function openTrainable(spec: TrainingSpec, scratch: string): Promise<Trai
     continueFrom,
     seed,
     threads,
+    state,
   } = spec;
   if (task?.type === 'classification') {
     const { labels } = task;
-    return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
+    return freeze
+      ? headTuning({ base, labels, seed, threads, scratch })
+      : classifierTuning(base, { labels, seed, byRows: state !== 'device' });
   }
   if (adapter.type === 'full') return fullTuning(base, vocabulary);
   return loraTuning({ base, baseName, precision, adapter, vocabulary, continueFrom, seed, scratch });
