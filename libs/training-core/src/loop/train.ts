@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EngineIdentity, engineIdentity, type Graph, type Provider } from '@tunefleet/tensor';
+import { type EngineIdentity, engineIdentity, type Provider } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
-import { largestBatch, requireRoom } from '../estimate/require-room.js';
+import { largestBatch, roomInspection } from '../estimate/require-room.js';
 import { openTrainable } from '../model/open-trainable.js';
 import type { Trainable } from '../model/trainable.js';
 import { clipFactor } from '../optimizers/clipping.js';
@@ -55,12 +55,12 @@ export async function train(
       const rows = await preparedRows(model, training, validation, hooks);
       if (!rows) return { outcome: 'stopped', steps: 0, trained_tokens: 0, folder: spec.folder };
       const state = await openState(model, home, { ...spec, provider, scratch });
+      const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider, state });
       try {
-        const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider, state });
         await run.begin(resume);
         return await run.finish();
       } finally {
-        await state.release();
+        await run.close();
       }
     } finally {
       await model.close();
@@ -95,6 +95,7 @@ class Run {
   readonly #passes: Passes;
   readonly #settings: string;
   readonly #engine: EngineIdentity;
+  readonly #prepares: boolean;
   #lossScale = initLossScale();
   #step = 0;
   #tokens = 0;
@@ -115,8 +116,9 @@ class Run {
     const factor = schedule(spec.optimizer.schedule, this.#order.totalSteps);
     this.#rate = (step) => spec.optimizer.learning_rate * factor(step);
     const largest = spec.memory_limit === undefined ? null : largestBatch(model, training, spec.micro_batch_size);
-    const inspect = (graph: Graph): void => (largest ? requireRoom(graph, this.#passes.feedsOf(largest), spec, layout.size) : undefined);
-    this.#passes = new Passes(model, state.parameters, { ...spec, scratch, inspect, provider });
+    const inspection = largest ? roomInspection(() => this.#passes.feedsOf(largest), spec, layout.size) : undefined;
+    this.#passes = new Passes(model, state.parameters, { ...spec, scratch, inspection, provider });
+    this.#prepares = provider === 'cpu';
     this.#engine = engineIdentity(spec.threads, provider);
     this.#settings = settingsHash({
       ...decidingSettings(spec),
@@ -126,13 +128,17 @@ class Run {
   }
 
   async begin(resume: string | null): Promise<void> {
-    if (resume === null) return this.#state.begin(({ parameters }) => this.model.initialize(parameters));
+    if (resume === null) {
+      this.#prepare();
+      return this.#state.begin(({ parameters }) => this.model.initialize(parameters));
+    }
     const { folder, manifest } = await findSnapshot(resume);
     if (manifest.settings !== this.#settings) {
       throw new TrainingError('snapshot_mismatch', `snapshot ${folder} was made under other settings or on other data`);
     }
-    await this.#state.begin((state) => readSnapshot(folder, manifest, state));
     this.#step = manifest.step;
+    this.#prepare();
+    await this.#state.begin((state) => readSnapshot(folder, manifest, state));
     this.#tokens = manifest.trained_tokens;
     this.#skipped = manifest.skipped_in_a_row ?? 0;
     this.#lossScale = manifest.loss_scale ?? initLossScale();
@@ -141,16 +147,25 @@ class Run {
   }
 
   async finish(): Promise<TrainingOutcome> {
-    try {
-      while (this.#step < this.#order.totalSteps) {
-        const signal = await this.#oneStep();
-        if (signal === 'stop') return this.#outcome('stopped', this.spec.folder);
-        if (signal === 'pause') return this.#outcome('paused', await this.#snapshot());
-      }
-      return this.#outcome('finished', await this.#write('result'));
-    } finally {
-      await this.#passes.release();
+    while (this.#step < this.#order.totalSteps) {
+      const signal = await this.#oneStep();
+      if (signal === 'stop') return this.#outcome('stopped', this.spec.folder);
+      if (signal === 'pause') return this.#outcome('paused', await this.#snapshot());
     }
+    return this.#outcome('finished', await this.#write('result'));
+  }
+
+  async close(): Promise<void> {
+    await this.#passes.release();
+    await this.#state.release();
+  }
+
+  /** Has the session of the first pass made while the state is read; on the CPU, since on a device that is made use of meanwhile. */
+  #prepare(): void {
+    if (!this.#prepares || this.#step >= this.#order.totalSteps) return;
+    const [rows] = this.#order.rowsOf(this.#step).microBatches;
+    const batch = this.model.network.batch(rows!.map((row) => this.training.get(row)));
+    if (batch) this.#passes.prepare(batch);
   }
 
   #outcome(outcome: TrainingOutcome['outcome'], folder: string): TrainingOutcome {

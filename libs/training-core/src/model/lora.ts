@@ -32,6 +32,7 @@ import { gather, linear as product, type Value } from '@tunefleet/tensor';
 import { type FlatLayout, flatLayout, viewOf } from '../parameters.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import { grownConfig, grownRows } from './grow-vocabulary.js';
+import { fromRecipe } from './recipe.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { ModelGraph, Trainable } from './trainable.js';
 
@@ -71,7 +72,7 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
   }
   const { modules, saved } = plan;
   const { dropout } = adapter;
-  const graph = loraGraph(weights, plan, dropout);
+  const graph = loraGraph({ config: weights.config, precision, dropout, plan }, weights.in);
   const { layout } = graph;
   return {
     ...graph,
@@ -98,21 +99,35 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
 
 /** LoRA on a base of which only the configuration is known: its graph can be made, not run. */
 export const plannedLora = (config: LlamaConfig, precision: BasePrecision, adapter: LoraSpec): ModelGraph =>
-  loraGraph({ config, in: unreadWeights(config, precision) }, newPlan(config, adapter), adapter.dropout);
+  loraGraph({ config, precision, dropout: adapter.dropout, plan: newPlan(config, adapter) }, unreadWeights(config, precision));
 
-function loraGraph(frozen: Pick<BaseWeights, 'config' | 'in'>, plan: Plan, dropout: number): ModelGraph {
+interface LoraRecipe {
+  config: LlamaConfig;
+  precision: BasePrecision;
+  dropout: number;
+  plan: Plan;
+}
+
+const loraGraph = ({ plan, ...rest }: LoraRecipe, frozen: BaseWeights['in']): ModelGraph =>
+  fromRecipe(
+    'lora',
+    { ...rest, modules: plan.modules, saved: [...plan.saved].map(([name, { shape }]) => [name, { shape }] as const) },
+    (recipe) => graphOf({ ...recipe, plan: { modules: recipe.modules, saved: new Map(recipe.saved) } }, frozen),
+  );
+
+function graphOf({ config, dropout, plan }: LoraRecipe, frozen: BaseWeights['in']): Omit<ModelGraph, 'recipe'> {
   const { modules, saved } = plan;
   const layout = layoutOf(plan);
   const maskOf = (module: string): string => `${module}.dropout`;
   return {
-    network: causalLlama(savedConfig(frozen.config, saved)),
+    network: causalLlama(savedConfig(config, saved)),
     layout,
     dropout: new Map(dropout === 0 ? [] : modules.map(({ name }) => [maskOf(name), dropout])),
     build(builder, training) {
       const parameters = layout.slots.map(({ name, shape }) => builder.parameter(name, shape));
       const placeOf = new Map(modules.map((module, place) => [module.name, { module, place }]));
       const whole = new Map([...saved.keys()].map((name, index) => [name, parameters[2 * modules.length + index]!]));
-      const weight = savedWeights(frozen.config, frozen.in(builder), whole);
+      const weight = savedWeights(config, frozen(builder), whole);
       const linear = (module: string, x: Value): Value => {
         const y = product(x, weight(`${module}.weight`));
         const found = placeOf.get(module);
