@@ -55,12 +55,16 @@ export async function train(
       const rows = await preparedRows(model, training, validation, hooks);
       if (!rows) return { outcome: 'stopped', steps: 0, trained_tokens: 0, folder: spec.folder };
       const state = await openState(model, home, { ...spec, provider, scratch });
-      const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider, state });
       try {
-        await run.begin(resume);
-        return await run.finish();
+        const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider, state });
+        try {
+          await run.begin(resume);
+          return await run.finish();
+        } finally {
+          await run.close();
+        }
       } finally {
-        await run.close();
+        await state.release();
       }
     } finally {
       await model.close();
@@ -95,7 +99,6 @@ class Run {
   readonly #passes: Passes;
   readonly #settings: string;
   readonly #engine: EngineIdentity;
-  readonly #prepares: boolean;
   #lossScale = initLossScale();
   #step = 0;
   #tokens = 0;
@@ -118,7 +121,6 @@ class Run {
     const largest = spec.memory_limit === undefined ? null : largestBatch(model, training, spec.micro_batch_size);
     const inspection = largest ? roomInspection(() => this.#passes.feedsOf(largest), spec, layout.size) : undefined;
     this.#passes = new Passes(model, state.parameters, { ...spec, scratch, inspection, provider });
-    this.#prepares = provider === 'cpu';
     this.#engine = engineIdentity(spec.threads, provider);
     this.#settings = settingsHash({
       ...decidingSettings(spec),
@@ -155,14 +157,13 @@ class Run {
     return this.#outcome('finished', await this.#write('result'));
   }
 
-  async close(): Promise<void> {
-    await this.#passes.release();
-    await this.#state.release();
+  close(): Promise<void> {
+    return this.#passes.release();
   }
 
-  /** Has the session of the first pass made while the state is read; on the CPU, since on a device that is made use of meanwhile. */
+  /** Has the session of the first pass made while the state is read. A device is not asked for two things at once. */
   #prepare(): void {
-    if (!this.#prepares || this.#step >= this.#order.totalSteps) return;
+    if (this.#engine.provider !== undefined || this.#step >= this.#order.totalSteps) return;
     const [rows] = this.#order.rowsOf(this.#step).microBatches;
     const batch = this.model.network.batch(rows!.map((row) => this.training.get(row)));
     if (batch) this.#passes.prepare(batch);

@@ -44,9 +44,9 @@ interface ClassifierRecipe {
   byRows: boolean;
 }
 
-function classifierGraph({ backbone, tensors, ...learns }: ClassifierRecipe): Omit<ModelGraph, 'recipe'> {
+function classifierGraph({ backbone, tensors, byRows: may }: ClassifierRecipe): Omit<ModelGraph, 'recipe'> {
   const layout = flatLayout(tensors);
-  const byRows = layout.slots.findIndex((slot) => learns.byRows && slot.name === WORDS && hasTouchableRows(slot));
+  const byRows = layout.slots.findIndex((slot) => may && slot.name === WORDS && hasTouchableRows(slot));
   return {
     network: wholeNetwork(classifierOf(backbone)),
     layout,
