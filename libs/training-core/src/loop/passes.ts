@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { type Batch, dropoutMask } from '@tunefleet/models';
 import {
   type CompiledCache,
-  compile,
+  codeIdentity,
+  compileKept,
   type Executable,
   type Feed,
-  type Graph,
+  type Inspection,
   type Precision,
   type Provider,
   releaseTensors,
@@ -25,8 +26,8 @@ export interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'm
   provider: Provider;
   /** an existing folder */
   scratch: string;
-  /** sees each training graph before a session is made of it */
-  inspect?: (graph: Graph) => void;
+  /** of each training graph */
+  inspection?: Inspection | undefined;
 }
 
 /** Tokens of an example beyond which attention's probabilities, which grow with their square, are computed again instead of kept. */
@@ -55,18 +56,18 @@ export class Passes {
   readonly #cache: CompiledCache | undefined;
   readonly #seed: number;
   readonly #scratch: string;
-  readonly #inspect: PassSettings['inspect'];
+  readonly #inspection: Inspection | undefined;
   #sites: ReadonlyMap<string, number> = new Map();
   readonly #tables: ReadonlyMap<string, TouchedRows>;
   /** Gradients of a micro-batch that is not its group's first, laid out as the parameters. */
   #addend: Float32Array | null = null;
-  readonly #training = new Map<Recomputed, Executable>();
+  readonly #training = new Map<Recomputed, Promise<Executable>>();
   #validation: Executable | null = null;
 
   constructor(
     model: Trainable,
     parameters: Float32Array,
-    { threads, seed, scratch, memory, cache, inspect, provider, precision = 'float32' }: PassSettings,
+    { threads, seed, scratch, memory, cache, inspection, provider, precision = 'float32' }: PassSettings,
   ) {
     this.#model = model;
     this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
@@ -79,7 +80,12 @@ export class Passes {
     this.#settings = { threads, spinning: true, prepacking: !this.#lean, provider, precision };
     this.#seed = seed;
     this.#scratch = scratch;
-    this.#inspect = inspect;
+    this.#inspection = inspection;
+  }
+
+  /** Begins to make what `train` needs for such a batch, on a thread of its own; `train` says what went wrong. */
+  prepare(batch: Batch): void {
+    this.#trainingGraph(recomputedOf(batch, this.#lean)).catch(() => undefined);
   }
 
   /** Forward and backward; the gradients of the summed loss times `scale` are added to `into` (written, where `first`). In float32 the scale is 1. */
@@ -130,7 +136,8 @@ export class Passes {
   }
 
   async release(): Promise<void> {
-    for (const graph of this.#training.values()) await graph.release();
+    // One that could not be made holds nothing.
+    for (const graph of this.#training.values()) await (await graph.catch(() => null))?.release();
     await this.#validation?.release();
   }
 
@@ -140,19 +147,28 @@ export class Passes {
     );
   }
 
-  async #trainingGraph(recomputed: Recomputed): Promise<Executable> {
-    const graph = this.#training.get(recomputed) ?? (await this.#compile(true, recomputed));
+  #trainingGraph(recomputed: Recomputed): Promise<Executable> {
+    const graph = this.#training.get(recomputed) ?? this.#compile(true, recomputed);
     this.#training.set(recomputed, graph);
     return graph;
   }
 
   async #compile(training: boolean, recomputed?: Recomputed): Promise<Executable> {
-    const { outputs, dropout } = passGraph(this.#model, training, recomputed, training && this.#settings.precision === 'float16');
-    if (training) this.#sites = dropout;
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
-    const inspect = (graph: Graph): void => (training ? this.#inspect?.(graph) : undefined);
-    // The graph that a job begins with: that of validation is not waited for at its start.
-    return compile({ ...this.#settings, folder, outputs, inspect, cache: training ? this.#cache : undefined });
+    const pass = { training, recomputed, scaled: training && this.#settings.precision === 'float16' };
+    const { recipe } = this.#model;
+    const source = {
+      recipe: JSON.stringify([recipe, pass, codeIdentity(import.meta.url)]),
+      build: () => {
+        const { outputs, dropout } = passGraph(this.#model, pass.training, pass.recomputed, pass.scaled);
+        return { outputs, notes: [...dropout] };
+      },
+    };
+    const settings = { ...this.#settings, folder, inspection: training ? this.#inspection : undefined };
+    // The graph that a job begins with is kept: that of validation is not waited for at its start.
+    const { executable, notes } = await compileKept(source, settings, training && recipe !== null ? this.#cache : undefined);
+    if (training) this.#sites = new Map(notes);
+    return executable;
   }
 
   /** A mask a site, from (seed, step, micro-batch, site) alone. */

@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EngineIdentity, engineIdentity, type Graph, type Provider } from '@tunefleet/tensor';
+import { type EngineIdentity, engineIdentity, type Provider } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
-import { largestBatch, requireRoom } from '../estimate/require-room.js';
+import { largestBatch, roomInspection } from '../estimate/require-room.js';
 import { openTrainable } from '../model/open-trainable.js';
 import type { Trainable } from '../model/trainable.js';
 import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
@@ -53,8 +53,12 @@ export async function train(
       const rows = await preparedRows(model, training, validation, hooks);
       if (!rows) return { outcome: 'stopped', steps: 0, trained_tokens: 0, folder: spec.folder };
       const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider });
-      await run.begin(resume);
-      return await run.finish();
+      try {
+        await run.begin(resume);
+        return await run.finish();
+      } finally {
+        await run.close();
+      }
     } finally {
       await model.close();
     }
@@ -110,8 +114,8 @@ class Run {
     this.#state = { layout, parameters: new Float32Array(layout.size), moments: initAdamW(layout.size) };
     this.#gradients = new Float32Array(layout.size);
     const largest = spec.memory_limit === undefined ? null : largestBatch(model, training, spec.micro_batch_size);
-    const inspect = (graph: Graph): void => (largest ? requireRoom(graph, this.#passes.feedsOf(largest), spec, layout.size) : undefined);
-    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch, inspect, provider });
+    const inspection = largest ? roomInspection(() => this.#passes.feedsOf(largest), spec, layout.size) : undefined;
+    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch, inspection, provider });
     this.#engine = engineIdentity(spec.threads, provider);
     this.#settings = settingsHash({
       ...decidingSettings(spec),
@@ -121,14 +125,18 @@ class Run {
   }
 
   async begin(resume: string | null): Promise<void> {
-    if (resume === null) return this.model.initialize(this.#state.parameters);
+    if (resume === null) {
+      this.#prepare();
+      return this.model.initialize(this.#state.parameters);
+    }
     const { folder, manifest } = await findSnapshot(resume);
     if (manifest.settings !== this.#settings) {
       throw new TrainingError('snapshot_mismatch', `snapshot ${folder} was made under other settings or on other data`);
     }
+    this.#step = manifest.step;
+    this.#prepare();
     await readSnapshot(folder, manifest, this.#state);
     this.#passes.recall(this.#state.moments);
-    this.#step = manifest.step;
     this.#tokens = manifest.trained_tokens;
     this.#skipped = manifest.skipped_in_a_row ?? 0;
     this.#lossScale = manifest.loss_scale ?? initLossScale();
@@ -137,16 +145,24 @@ class Run {
   }
 
   async finish(): Promise<TrainingOutcome> {
-    try {
-      while (this.#step < this.#order.totalSteps) {
-        const signal = await this.#oneStep();
-        if (signal === 'stop') return this.#outcome('stopped', this.spec.folder);
-        if (signal === 'pause') return this.#outcome('paused', await this.#snapshot());
-      }
-      return this.#outcome('finished', await this.#write('result'));
-    } finally {
-      await this.#passes.release();
+    while (this.#step < this.#order.totalSteps) {
+      const signal = await this.#oneStep();
+      if (signal === 'stop') return this.#outcome('stopped', this.spec.folder);
+      if (signal === 'pause') return this.#outcome('paused', await this.#snapshot());
     }
+    return this.#outcome('finished', await this.#write('result'));
+  }
+
+  close(): Promise<void> {
+    return this.#passes.release();
+  }
+
+  /** Has the session of the first pass made while the state is read. */
+  #prepare(): void {
+    if (this.#step >= this.#order.totalSteps) return;
+    const [rows] = this.#order.rowsOf(this.#step).microBatches;
+    const batch = this.model.network.batch(rows!.map((row) => this.training.get(row)));
+    if (batch) this.#passes.prepare(batch);
   }
 
   #outcome(outcome: TrainingOutcome['outcome'], folder: string): TrainingOutcome {

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import {
+  type Backbone,
   blockLinears,
   CLASSIFIER_HEADS,
   headShapes,
@@ -9,13 +10,23 @@ import {
   writeAdapterLabels,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
-import { type Adaptable, adaptableClassifier, adapterFault, classifierOf, mapWeights, wholeNetwork } from '@tunefleet/models';
+import {
+  type Adaptable,
+  adaptableClassifier,
+  adapterFault,
+  type BasePrecision,
+  type BaseWeights,
+  classifierOf,
+  mapWeights,
+  wholeNetwork,
+} from '@tunefleet/models';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import { type ClassifierBase, inOrder, openClassifierBase, sameClasses } from './classifier-base.js';
 import type { LoraTuningOptions } from './lora.js';
 import { type AdaptedModel, loraGraph } from './lora-graph.js';
-import { continuedLoraPlan, newAdapter, newLoraPlan, place, trained } from './lora-plan.js';
-import type { Trainable } from './trainable.js';
+import { continuedLoraPlan, newAdapter, newLoraPlan, type PlanData, place, planData, planOf, trained } from './lora-plan.js';
+import { fromRecipe } from './recipe.js';
+import type { ModelGraph, Trainable } from './trainable.js';
 
 export interface ClassifierLoraOptions extends Omit<LoraTuningOptions, 'vocabulary'> {
   labels: readonly string[];
@@ -35,14 +46,8 @@ export async function classifierLoraTuning(options: ClassifierLoraOptions): Prom
     const start = continueFrom === undefined ? null : await startFrom(continueFrom, opened);
     const plan = start ? continuedLoraPlan(model, start, settings, adapterFault(model, start)) : newLoraPlan(model, settings);
     const frozen = await mapWeights(weights, body, scratch, quantizedIn(model, precision));
-    const adapted: AdaptedModel = {
-      network: wholeNetwork(classifierOf(backbone)),
-      weights(builder, whole) {
-        const still = frozen.in(builder);
-        return (name) => whole.get(name) ?? (body.has(name) ? still(name) : undefined);
-      },
-    };
-    const graph = loraGraph(adapted, plan, adapter.dropout);
+    const recipe = { backbone, body: [...body], precision, dropout: adapter.dropout, plan: planData(plan) };
+    const graph = classifierLoraGraph(recipe, frozen.in);
     return {
       ...graph,
       async initialize(parameters) {
@@ -63,6 +68,28 @@ export async function classifierLoraTuning(options: ClassifierLoraOptions): Prom
     throw error;
   }
 }
+
+interface ClassifierLoraRecipe {
+  backbone: Backbone;
+  /** the base's tensors */
+  body: (readonly [name: string, shape: readonly number[]])[];
+  precision: BasePrecision;
+  dropout: number;
+  plan: PlanData;
+}
+
+const classifierLoraGraph = (recipe: ClassifierLoraRecipe, frozen: BaseWeights['in']): ModelGraph =>
+  fromRecipe('classifier-lora', recipe, ({ backbone, body, dropout, plan }) => {
+    const known = new Set(body.map(([name]) => name));
+    const adapted: AdaptedModel = {
+      network: wholeNetwork(classifierOf(backbone)),
+      weights(builder, whole) {
+        const still = frozen(builder);
+        return (name) => whole.get(name) ?? (known.has(name) ? still(name) : undefined);
+      },
+    };
+    return loraGraph(adapted, planOf(plan), dropout);
+  });
 
 /** What is new is trained whole: PEFT's names of a head, and the pooler where the base has none. */
 function withHead({ type: _lora, ...settings }: LoraSpec, { head }: ClassifierBase) {

@@ -1,11 +1,12 @@
-import { writeClassifierFolder } from '@tunefleet/model-formats';
+import { type Backbone, writeClassifierFolder } from '@tunefleet/model-formats';
 import { classifierOf, weightParts, wholeNetwork } from '@tunefleet/models';
 import { gather } from '@tunefleet/tensor';
 import { hasTouchableRows, rowInputs } from '../loop/touched-rows.js';
 import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
 import { openClassifierBase } from './classifier-base.js';
+import { fromRecipe } from './recipe.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
-import type { Trainable } from './trainable.js';
+import type { ModelGraph, Trainable } from './trainable.js';
 
 /** BERT's table of words: half of a small encoder's weights, a few hundred rows of which occur in a batch. */
 const WORDS = 'bert.embeddings.word_embeddings.weight';
@@ -13,16 +14,35 @@ const WORDS = 'bert.embeddings.word_embeddings.weight';
 /** Full tuning of a classifier: every tensor of the base and of the head is a parameter. */
 export async function classifierTuning(base: string, labels: readonly string[], seed: number): Promise<Trainable> {
   const opened = await openClassifierBase(base, labels, seed);
-  const layout = flatLayout([...opened.body, ...opened.head]);
-  const byRows = layout.slots.findIndex((slot) => slot.name === WORDS && hasTouchableRows(slot));
+  const { backbone, body, head } = opened;
+  const graph = fromRecipe('classifier', { backbone, tensors: [...body, ...head] }, classifierGraph);
+  const { layout } = graph;
   return {
-    network: wholeNetwork(classifierOf(opened.backbone)),
-    layout,
-    dropout: new Map(),
-    tables: byRows === -1 ? new Map() : new Map([[WORDS, 'ids']]),
+    ...graph,
     async initialize(parameters) {
       for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
     },
+    async write(folder, parameters) {
+      await writeClassifierFolder(folder, backbone, labels, tensorsOf(layout, parameters));
+      await copyTokenizerFiles(base, folder);
+    },
+    close: () => opened.weights.close(),
+  };
+}
+
+interface ClassifierRecipe {
+  backbone: Backbone;
+  tensors: readonly (readonly [name: string, shape: readonly number[]])[];
+}
+
+function classifierGraph({ backbone, tensors }: ClassifierRecipe): Omit<ModelGraph, 'recipe'> {
+  const layout = flatLayout(tensors);
+  const byRows = layout.slots.findIndex((slot) => slot.name === WORDS && hasTouchableRows(slot));
+  return {
+    network: wholeNetwork(classifierOf(backbone)),
+    layout,
+    dropout: new Map(),
+    tables: byRows === -1 ? new Map() : new Map([[WORDS, 'ids']]),
     build(builder, training) {
       const byName = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
       const parameters = [...byName.values()];
@@ -40,10 +60,5 @@ export async function classifierTuning(base: string, labels: readonly string[], 
         },
       };
     },
-    async write(folder, parameters) {
-      await writeClassifierFolder(folder, opened.backbone, labels, tensorsOf(layout, parameters));
-      await copyTokenizerFiles(base, folder);
-    },
-    close: () => opened.weights.close(),
   };
 }

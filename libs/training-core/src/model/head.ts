@@ -30,6 +30,8 @@ export async function headTuning({ base, labels, seed, threads, scratch }: HeadO
     return weightParts((name) => learning.get(name) ?? (body.has(name) ? still(name) : undefined));
   };
   return {
+    // One product: compiled sooner than found.
+    recipe: null,
     // `prepare` makes every row one with features.
     network: headNetwork(classifier, hiddenSize) as Network,
     layout,
