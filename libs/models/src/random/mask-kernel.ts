@@ -32,58 +32,45 @@ const upperProduct = (a: Code, b: Code): Code => [...multiplyLow(a, b), ...multi
 const LANES: Code = [...simd(0x0c), ...[0, 1, 2, 3].flatMap((lane) => [lane, 0, 0, 0])];
 
 const PARAMETERS = ['bytes', 'key0', 'key1', 'block', 'counter1', 'counter2', 'counter3', 'threshold', 'kept'] as const;
-const [BYTES, KEY_0, KEY_1, BLOCK, COUNTER_1, COUNTER_2, COUNTER_3, THRESHOLD, KEPT] = PARAMETERS.map((_, index) => index) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-];
+/** The locals follow the parameters: a place in memory, then vectors. */
 const AT = PARAMETERS.length;
-// Vectors: the four words, two keys, the products' halves, threshold, kept.
-const WORDS = [AT + 1, AT + 2, AT + 3, AT + 4] as const;
-const [K0, K1, LOW_0, HIGH_0, LOW_1, HIGH_1, LIMIT, FACTOR] = Array.from({ length: 8 }, (_, index) => AT + 5 + index) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-];
+const VECTORS = ['c0', 'c1', 'c2', 'c3', 'k0', 'k1', 'low0', 'high0', 'low1', 'high1', 'limit', 'factor'] as const;
+
+/** Numbers of parameters and locals by their names, from `first` on. */
+const numbered = <Name extends string>(names: readonly Name[], first: number): Record<Name, number> =>
+  Object.fromEntries(names.map((name, index) => [name, first + index])) as Record<Name, number>;
+const given = numbered(PARAMETERS, 0);
+const vector = numbered(VECTORS, AT + 1);
+/** The four words of a block. */
+const WORDS = [vector.c0, vector.c1, vector.c2, vector.c3] as const;
 
 function body(): Code {
-  const [c0, c1, c2, c3] = WORDS;
+  const { c0, c1, c2, c3, k0, k1, low0, high0, low1, high1, limit, factor } = vector;
   const first = splat(constant(MULTIPLIER_0));
   const second = splat(constant(MULTIPLIER_1));
   const round = [
-    ...[...multiply(get(c0), first), ...set(LOW_0), ...upperProduct(get(c0), first), ...set(HIGH_0)],
-    ...[...multiply(get(c2), second), ...set(LOW_1), ...upperProduct(get(c2), second), ...set(HIGH_1)],
-    ...[...xor(xor(get(HIGH_1), get(c1)), get(K0)), ...set(c0), ...get(LOW_1), ...set(c1)],
-    ...[...xor(xor(get(HIGH_0), get(c3)), get(K1)), ...set(c2), ...get(LOW_0), ...set(c3)],
-    ...[...add(get(K0), splat(constant(WEYL_0))), ...set(K0), ...add(get(K1), splat(constant(WEYL_1))), ...set(K1)],
+    ...[...multiply(get(c0), first), ...set(low0), ...upperProduct(get(c0), first), ...set(high0)],
+    ...[...multiply(get(c2), second), ...set(low1), ...upperProduct(get(c2), second), ...set(high1)],
+    ...[...xor(xor(get(high1), get(c1)), get(k0)), ...set(c0), ...get(low1), ...set(c1)],
+    ...[...xor(xor(get(high0), get(c3)), get(k1)), ...set(c2), ...get(low0), ...set(c3)],
+    ...[...add(get(k0), splat(constant(WEYL_0))), ...set(k0), ...add(get(k1), splat(constant(WEYL_1))), ...set(k1)],
   ];
-  const factors = (draws: Code): Code => and(notBelow(draws, get(LIMIT)), get(FACTOR));
+  const factors = (draws: Code): Code => and(notBelow(draws, get(limit)), get(factor));
   const stores = WORDS.flatMap((word, place) => [
     ...store(AT, 32 * place, factors(and(get(word), splat(constant(0xffff))))),
     ...store(AT, 32 * place + 16, factors(shiftedRight(get(word), 16))),
   ]);
   const step = [
-    ...[...add(splat(get(BLOCK)), LANES), ...set(c0), ...splat(get(COUNTER_1)), ...set(c1)],
-    ...[...splat(get(COUNTER_2)), ...set(c2), ...splat(get(COUNTER_3)), ...set(c3)],
-    ...[...splat(get(KEY_0)), ...set(K0), ...splat(get(KEY_1)), ...set(K1)],
+    ...[...add(splat(get(given.block)), LANES), ...set(c0), ...splat(get(given.counter1)), ...set(c1)],
+    ...[...splat(get(given.counter2)), ...set(c2), ...splat(get(given.counter3)), ...set(c3)],
+    ...[...splat(get(given.key0)), ...set(k0), ...splat(get(given.key1)), ...set(k1)],
     ...Array.from({ length: ROUNDS }, () => round).flat(),
     ...stores,
-    ...[...get(BLOCK), 0x41, 4, 0x6a, ...set(BLOCK)],
+    ...[...get(given.block), 0x41, 4, 0x6a, ...set(given.block)],
   ];
   return [
-    ...[...splat(get(THRESHOLD)), ...set(LIMIT), ...get(KEPT), ...simd(0x13), ...set(FACTOR)],
-    ...overBytes(AT, BYTES, STEP_BYTES, step),
+    ...[...splat(get(given.threshold)), ...set(limit), ...get(given.kept), ...simd(0x13), ...set(factor)],
+    ...overBytes(AT, given.bytes, STEP_BYTES, step),
   ];
 }
 
@@ -114,7 +101,7 @@ function makeKernel(): MaskKernel {
   const types = PARAMETERS.map((name) => (name === 'kept' ? F32 : I32));
   const locals = [
     [1, I32],
-    [WORDS.length + 8, V128],
+    [VECTORS.length, V128],
   ] as const;
   const { memory, call } = instantiate([{ name: 'mask', parameters: types, locals, body: body() }], (4 * MASK_CHUNK) / PAGE_BYTES);
   const factors = new Float32Array(memory);
