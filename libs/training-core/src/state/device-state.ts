@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Copier, compile, copier, type DeviceTensor, type Executable, type Provider } from '@tunefleet/tensor';
 import { type AdamWSpec, initAdamW } from '../optimizers/adamw.js';
 import { nextOf, normGraph, type StateGraph, type StateKind, stateInput, updateGraph, updateScalars } from '../optimizers/on-device.js';
+import { type StateGroup, stateGroups } from '../optimizers/state-groups.js';
 import { type FlatLayout, viewOf } from '../parameters.js';
 import type { SnapshotState } from '../snapshot/snapshot.js';
 import type { TrainingSpec } from '../spec.js';
@@ -17,6 +18,7 @@ export interface DeviceSettings extends Pick<TrainingSpec, 'threads'> {
 }
 
 type Kept = Exclude<StateKind, 'gradient' | 'addend'>;
+type Moment = Exclude<Kept, 'parameter'>;
 
 interface StateGraphs {
   readonly update: Executable;
@@ -27,14 +29,15 @@ interface StateGraphs {
 export type CompileState = (graph: StateGraph) => Promise<Executable>;
 
 /**
- * State in tensors of a provider, one a slot: passes, sums, norm and update read and write them where they lie. What crosses over in a step is scalars;
- * whole tensors do when a run begins and when they are read.
+ * State in tensors of a provider: of parameters and gradients one a slot, of moments one a group of slots. Passes, sums, norm and update read and write them
+ * where they lie. What crosses over in a step is scalars; whole tensors do when a run begins and when they are read.
  */
 export class DeviceState implements TrainingState {
   readonly #layout: FlatLayout;
   readonly #optimizer: AdamWSpec;
   readonly #mover: Copier;
   readonly #graphs: StateGraphs;
+  readonly #groups: readonly StateGroup[];
   readonly #tensors: Readonly<Record<Kept, readonly DeviceTensor[]>>;
   readonly #gradients: DeviceGradients;
   #updates = 0;
@@ -46,7 +49,9 @@ export class DeviceState implements TrainingState {
     this.#optimizer = optimizer;
     this.#mover = mover;
     this.#graphs = graphs;
-    this.#tensors = { parameter: tensors(), first: tensors(), second: tensors() };
+    this.#groups = stateGroups(layout);
+    const moments = (): DeviceTensor[] => this.#groups.map(({ shape }) => mover.allocate(shape));
+    this.#tensors = { parameter: tensors(), first: moments(), second: moments() };
     this.#gradients = new DeviceGradients(layout, tensors, mover, compileState);
     this.parameters = Object.fromEntries(layout.slots.map(({ name }, index) => [name, this.#tensors.parameter[index]!]));
   }
@@ -72,17 +77,14 @@ export class DeviceState implements TrainingState {
     const state: SnapshotState = { layout: this.#layout, parameters: new Float32Array(size), moments: initAdamW(size) };
     await fill(state);
     this.#updates = state.moments.step;
-    const { parameter, first, second } = this.#tensors;
-    for (const [index, slot] of slots.entries()) {
-      await this.#mover.copy(viewOf(state.parameters, slot), parameter[index]!);
-      await this.#mover.copy(viewOf(state.moments.first, slot), first[index]!);
-      await this.#mover.copy(viewOf(state.moments.second, slot), second[index]!);
-    }
+    for (const [place, slot] of slots.entries()) await this.#mover.copy(viewOf(state.parameters, slot), this.#tensors.parameter[place]!);
+    await this.#writeMoments('first', state.moments.first);
+    await this.#writeMoments('second', state.moments.second);
   }
 
   async norm(factor: number): Promise<number> {
-    const { squares } = await this.#graphs.norm.run({ ...this.#gradients.feeds, factor: Float32Array.of(factor) });
-    return Math.sqrt(squares!.data[0]!);
+    const { squares } = await this.#graphs.norm.run(this.#gradients.feeds);
+    return Math.sqrt(squares!.data[0]!) * factor;
   }
 
   async update(factor: number, rate: number): Promise<void> {
@@ -94,13 +96,15 @@ export class DeviceState implements TrainingState {
     await update.run(feeds, update.outputNames, places);
   }
 
-  readParameters(): Promise<Float32Array> {
-    return this.#read('parameter');
+  async readParameters(): Promise<Float32Array> {
+    const flat = new Float32Array(this.#layout.size);
+    for (const [place, slot] of this.#layout.slots.entries()) await this.#mover.read(this.#tensors.parameter[place]!, viewOf(flat, slot));
+    return flat;
   }
 
   async read(): Promise<SnapshotState> {
-    const [parameters, first, second] = [await this.#read('parameter'), await this.#read('first'), await this.#read('second')];
-    return { layout: this.#layout, parameters, moments: { step: this.#updates, first, second } };
+    const [first, second] = [await this.#readMoments('first'), await this.#readMoments('second')];
+    return { layout: this.#layout, parameters: await this.readParameters(), moments: { step: this.#updates, first, second } };
   }
 
   async release(): Promise<void> {
@@ -110,9 +114,28 @@ export class DeviceState implements TrainingState {
     await this.#mover.release();
   }
 
-  async #read(kind: Kept): Promise<Float32Array> {
+  async #writeMoments(kind: Moment, flat: Float32Array): Promise<void> {
+    for (const [place, { slots }] of this.#groups.entries()) {
+      const whole = new Float32Array(slots.reduce((sum, { length }) => sum + length, 0));
+      let at = 0;
+      for (const slot of slots) {
+        whole.set(viewOf(flat, slot), at);
+        at += slot.length;
+      }
+      await this.#mover.copy(whole, this.#tensors[kind][place]!);
+    }
+  }
+
+  async #readMoments(kind: Moment): Promise<Float32Array> {
     const flat = new Float32Array(this.#layout.size);
-    for (const [index, slot] of this.#layout.slots.entries()) await this.#mover.read(this.#tensors[kind][index]!, viewOf(flat, slot));
+    for (const [place, { slots }] of this.#groups.entries()) {
+      const whole = await this.#mover.read(this.#tensors[kind][place]!);
+      let at = 0;
+      for (const slot of slots) {
+        viewOf(flat, slot).set(whole.subarray(at, at + slot.length));
+        at += slot.length;
+      }
+    }
     return flat;
   }
 
