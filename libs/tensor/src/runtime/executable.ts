@@ -5,6 +5,7 @@ import { DeviceTensor } from './device-tensor.js';
 import type { EngineSession, FedTensor } from './engine-session.js';
 import type { GraphFace } from './graph-face.js';
 import { outputPlaces } from './output-places.js';
+import { countTransfers } from './transfers.js';
 import type { GraphSettings } from './written-graph.js';
 
 /** A compiled graph in an ONNX Runtime session. One run at a time. */
@@ -45,13 +46,15 @@ export class Executable {
     into: Readonly<Record<string, TensorData | DeviceTensor>> = {},
   ): Promise<Record<string, Tensor>> {
     if (!this.#session) throw new Error('this executable was released');
-    const { tensors, bindings } = bindFeeds(this.inputs, feeds, (name) => this.#declared.has(name));
-    const fed = Object.fromEntries(this.inputs.map(({ name, dtype }) => [name, fedTensor(name, dtype, tensors[name]!)]));
+    const { tensors: given, bindings } = bindFeeds(this.inputs, feeds, (name) => this.#declared.has(name));
+    const fed = Object.fromEntries(this.inputs.map(({ name, dtype }) => [name, fedTensor(name, dtype, given[name]!)]));
     const { provider, inPlace = {} } = this.#settings;
     const places = outputPlaces({ outputs: this.#outputs, inPlace, fetch, into, fed, bindings });
     if (provider === 'webgpu') refuseEmpty({ ...fed, ...places });
     const results = await this.#session.run(fed, places);
-    return Object.fromEntries(Object.entries(results).map(([name, data]) => [name, { data, shape: places[name]!.shape }]));
+    const tensors = Object.fromEntries(Object.entries(results).map(([name, data]) => [name, { data, shape: places[name]!.shape }]));
+    countTransfers(Object.values(fed), Object.values(tensors));
+    return tensors;
   }
 
   /** New memory of the provider's for a tensor that stays there. Throws where the native interface cannot be had. */

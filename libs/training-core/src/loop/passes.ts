@@ -10,17 +10,14 @@ import {
   type Inspection,
   type Precision,
   type Provider,
-  releaseTensors,
   type Tensor,
 } from '@tunefleet/tensor';
-import { gradientName, LOSS_SCALE, passGraph, type Recomputed } from '../model/pass-graph.js';
+import { LOSS_SCALE, passGraph, type Recomputed } from '../model/pass-graph.js';
 import type { Trainable } from '../model/trainable.js';
-import { addInto } from '../optimizers/accumulation.js';
-import type { AdamWState, ParameterRange } from '../optimizers/adamw.js';
-import { viewOf } from '../parameters.js';
 import type { TrainingSpec } from '../spec.js';
+import type { GradientSum, TrainingState } from '../state/training-state.js';
 import type { PassSums } from './accumulate.js';
-import { rowFeeds, TouchedRows } from './touched-rows.js';
+import { distinctRows, type RowsRead, rowFeeds } from './touched-rows.js';
 
 export interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'memory' | 'cache' | 'precision'> {
   provider: Provider;
@@ -44,13 +41,10 @@ interface TrainingPass {
   first: boolean;
 }
 
-/** Of the tables that learn by rows, the rows that a batch reads. */
-type RowsRead = ReadonlyMap<string, ReturnType<TouchedRows['distinct']>>;
-
-/** The compiled forward (and backward) passes of one model over one flat array of parameters. Their files lie in `scratch`, the caller's to remove. */
+/** The compiled forward (and backward) passes of one model over its parameters, wherever they are. Their files lie in `scratch`, the caller's to remove. */
 export class Passes {
   readonly #model: Trainable;
-  readonly #parameters: Readonly<Record<string, Float32Array>>;
+  readonly #parameters: TrainingState['parameters'];
   readonly #settings: { threads: number; spinning: boolean; prepacking: boolean; provider: Provider; precision: Precision };
   readonly #lean: boolean;
   readonly #cache: CompiledCache | undefined;
@@ -58,23 +52,16 @@ export class Passes {
   readonly #scratch: string;
   readonly #inspection: Inspection | undefined;
   #sites: ReadonlyMap<string, number> = new Map();
-  readonly #tables: ReadonlyMap<string, TouchedRows>;
-  /** Gradients of a micro-batch that is not its group's first, laid out as the parameters. */
-  #addend: Float32Array | null = null;
   readonly #training = new Map<Recomputed, Promise<Executable>>();
   #validation: Executable | null = null;
 
   constructor(
     model: Trainable,
-    parameters: Float32Array,
+    parameters: TrainingState['parameters'],
     { threads, seed, scratch, memory, cache, inspection, provider, precision = 'float32' }: PassSettings,
   ) {
     this.#model = model;
-    this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
-    const { slots } = model.layout;
-    this.#tables = new Map(
-      [...(model.tables?.keys() ?? [])].map((name) => [name, new TouchedRows(slots.find((slot) => slot.name === name)!)]),
-    );
+    this.#parameters = parameters;
     this.#lean = memory === 'lean';
     this.#cache = cache;
     this.#settings = { threads, spinning: true, prepacking: !this.#lean, provider, precision };
@@ -88,25 +75,15 @@ export class Passes {
     this.#trainingGraph(recomputedOf(batch, this.#lean)).catch(() => undefined);
   }
 
-  /** Forward and backward; the gradients of the summed loss times `scale` are added to `into` (written, where `first`). In float32 the scale is 1. */
-  async train(batch: Batch, { step, microBatch, scale, first }: TrainingPass, into: Float32Array): Promise<PassSums> {
+  /** Forward and backward; the gradients of the summed loss times `scale` are added to `sum` (begin it, where `first`). In float32 the scale is 1. */
+  async train(batch: Batch, { step, microBatch, scale, first }: TrainingPass, sum: GradientSum): Promise<PassSums> {
     const graph = await this.#trainingGraph(recomputedOf(batch, this.#lean));
     const masks = this.#masks(graph, batch, step, microBatch);
-    if (!first) this.#addend ??= new Float32Array(into.length);
-    const target = first ? into : this.#addend!;
-    const places = this.#model.layout.slots.flatMap((slot, index) =>
-      this.#tables.has(slot.name) ? [] : [[gradientName(index), viewOf(target, slot)] as const],
-    );
     const read = this.#rowsRead(batch);
     const scaled = this.#settings.precision === 'float16' ? { [LOSS_SCALE]: Float32Array.of(scale) } : {};
     const feeds = { ...this.#parameters, ...feedsWith(batch, read), ...masks, ...scaled };
-    const results = await graph.run(feeds, graph.outputNames, Object.fromEntries(places));
-    if (!first) addInto(into, target);
-    for (const [name, table] of this.#tables) {
-      const gradient = results[gradientName(this.#model.layout.slots.findIndex((slot) => slot.name === name))]!;
-      table.add(read.get(name)!.rows, gradient.data as Float32Array, into, first);
-      releaseTensors([gradient]);
-    }
+    const results = await graph.run(feeds, graph.outputNames, sum.places(first));
+    await sum.add(first, results, read);
     return sumsOf(results);
   }
 
@@ -122,19 +99,6 @@ export class Passes {
     return sumsOf(results);
   }
 
-  /** Ranges of the parameters that may have a gradient or moments: whole tensors, and of tables that learn by rows the rows read so far. */
-  touched(): ParameterRange[] {
-    return this.#model.layout.slots.flatMap(({ name, offset, length, decayed }) => {
-      const ranges = this.#tables.get(name)?.ranges() ?? [{ start: offset, end: offset + length }];
-      return ranges.map((range) => ({ ...range, decayed }));
-    });
-  }
-
-  /** A run goes on from these moments. */
-  recall(moments: AdamWState): void {
-    for (const table of this.#tables.values()) table.recall(moments);
-  }
-
   async release(): Promise<void> {
     // One that could not be made holds nothing.
     for (const graph of this.#training.values()) await (await graph.catch(() => null))?.release();
@@ -142,9 +106,7 @@ export class Passes {
   }
 
   #rowsRead(batch: Batch): RowsRead {
-    return new Map(
-      [...this.#tables].map(([name, table]) => [name, table.distinct(batch.feeds[this.#model.tables!.get(name)!] as Int32Array)]),
-    );
+    return new Map([...(this.#model.tables ?? [])].map(([name, ids]) => [name, distinctRows(batch.feeds[ids] as Int32Array)]));
   }
 
   #trainingGraph(recomputed: Recomputed): Promise<Executable> {

@@ -11,11 +11,19 @@ import type { ModelGraph, Trainable } from './trainable.js';
 /** BERT's table of words: half of a small encoder's weights, a few hundred rows of which occur in a batch. */
 const WORDS = 'bert.embeddings.word_embeddings.weight';
 
+export interface ClassifierOptions {
+  labels: readonly string[];
+  seed: number;
+  /** whether the table of words may learn by rows: what is done to single rows is done in this process */
+  byRows: boolean;
+}
+
 /** Full tuning of a classifier: every tensor of the base and of the head is a parameter. */
-export async function classifierTuning(base: string, labels: readonly string[], seed: number): Promise<Trainable> {
+export async function classifierTuning(base: string, options: ClassifierOptions): Promise<Trainable> {
+  const { labels, seed } = options;
   const opened = await openClassifierBase(base, labels, seed);
   const { backbone, body, head } = opened;
-  const graph = fromRecipe('classifier', { backbone, tensors: [...body, ...head] }, classifierGraph);
+  const graph = fromRecipe('classifier', { backbone, tensors: [...body, ...head], byRows: options.byRows }, classifierGraph);
   const { layout } = graph;
   return {
     ...graph,
@@ -33,11 +41,12 @@ export async function classifierTuning(base: string, labels: readonly string[], 
 interface ClassifierRecipe {
   backbone: Backbone;
   tensors: readonly (readonly [name: string, shape: readonly number[]])[];
+  byRows: boolean;
 }
 
-function classifierGraph({ backbone, tensors }: ClassifierRecipe): Omit<ModelGraph, 'recipe'> {
+function classifierGraph({ backbone, tensors, byRows: may }: ClassifierRecipe): Omit<ModelGraph, 'recipe'> {
   const layout = flatLayout(tensors);
-  const byRows = layout.slots.findIndex((slot) => slot.name === WORDS && hasTouchableRows(slot));
+  const byRows = layout.slots.findIndex((slot) => may && slot.name === WORDS && hasTouchableRows(slot));
   return {
     network: wholeNetwork(classifierOf(backbone)),
     layout,

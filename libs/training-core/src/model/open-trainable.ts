@@ -1,5 +1,6 @@
 import type { TrainingSpec } from '../spec.js';
 import { classifierTuning } from './classifier.js';
+import { classifierLoraTuning } from './classifier-lora.js';
 import { fullTuning } from './full.js';
 import { headTuning } from './head.js';
 import { loraTuning } from './lora.js';
@@ -18,10 +19,14 @@ export function openTrainable(spec: TrainingSpec, scratch: string): Promise<Trai
     continueFrom,
     seed,
     threads,
+    state,
   } = spec;
   if (task?.type === 'classification') {
     const { labels } = task;
-    return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
+    if (adapter.type === 'lora') return classifierLoraTuning({ base, baseName, labels, precision, adapter, continueFrom, seed, scratch });
+    return freeze
+      ? headTuning({ base, labels, seed, threads, scratch })
+      : classifierTuning(base, { labels, seed, byRows: state !== 'device' });
   }
   if (adapter.type === 'full') return fullTuning(base, vocabulary);
   return loraTuning({ base, baseName, precision, adapter, vocabulary, continueFrom, seed, scratch });
