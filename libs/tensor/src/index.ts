@@ -11,6 +11,7 @@ export { sizesOf } from './graph/feeds.js';
 export { checkInPlace } from './graph/in-place.js';
 export { printGraph } from './graph/printer.js';
 export { type DType, type FrozenSource, type Graph, graphOf, type Int4Source, type Value } from './graph/value.js';
+export type { Emitter } from './lowering/emitter.js';
 export type { Precision } from './lowering/halve.js';
 export type { Provider } from './lowering/legalize.js';
 export { lower } from './lowering/lower.js';

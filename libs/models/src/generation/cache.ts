@@ -39,26 +39,12 @@ export class KeyValueCache {
     ]);
   }
 
-  /** @param keys, values new rows a layer, [tokens, keyValueHeads, headSize] */
-  append(keys: readonly Float32Array[], values: readonly Float32Array[], tokens: number): void {
-    this.reserve(this.length + tokens);
-    keys.forEach((rows, layer) => {
-      this.#place(rows, this.#keys[layer]!, tokens);
-    });
-    values.forEach((rows, layer) => {
-      this.#place(rows, this.#values[layer]!, tokens);
-    });
-    this.length += tokens;
-  }
-
-  #place(rows: Float32Array, into: Float32Array, tokens: number): void {
-    const { keyValueHeads, headSize } = this.#config;
-    for (let token = 0; token < tokens; token++) {
-      for (let head = 0; head < keyValueHeads; head++) {
-        const from = (token * keyValueHeads + head) * headSize;
-        into.set(rows.subarray(from, from + headSize), (head * this.capacity + this.length + token) * headSize);
-      }
-    }
+  /** Where a run puts the caches with its new rows: the same memory. */
+  places(): Record<string, Float32Array> {
+    return Object.fromEntries([
+      ...this.#keys.map((data, layer) => [`key.${layer}`, data] as const),
+      ...this.#values.map((data, layer) => [`value.${layer}`, data] as const),
+    ]);
   }
 
   #moved(old: Float32Array, capacity: number): Float32Array {

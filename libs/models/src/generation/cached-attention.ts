@@ -1,4 +1,4 @@
-import { apply, type Primitive, type Value } from '@tunefleet/tensor';
+import { apply, type Emitter, type Primitive, type Value } from '@tunefleet/tensor';
 
 interface CachedAttentionAttributes {
   heads: number;
@@ -68,20 +68,51 @@ const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
       emitter.op('Reshape', [filled(name, 3), emitter.shape([1, tokens, count * width])], { allowzero: 1 });
     const one = emitter.literal(Int32Array.of(1), 'i32', [1]);
     const lastPlace = emitter.op('Sub', [emitter.op('Reshape', [total!, emitter.ints([1])]), one]);
-    // Its further outputs, the cache with the new rows, stay inside: fetching them would copy the whole cache for each token.
-    const attended = emitter.op(
+    const [attended, ...grown] = emitter.ops(
+      3,
       'GroupQueryAttention',
       [rows(q!, heads), rows(k!, keyValueHeads), rows(v!, keyValueHeads), filled(pastKeys!, 4), filled(pastValues!, 4), lastPlace, total!],
       { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: 1 / Math.sqrt(headSize) } },
       'com.microsoft',
-      3,
     );
+    const cut = (name: string, axis: number): string =>
+      width === headSize ? name : emitter.op('Slice', [name, emitter.ints([0]), emitter.ints([headSize]), emitter.ints([axis])]);
     const flat = emitter.shape([tokens, heads * headSize]);
-    if (width === headSize) return emitter.op('Reshape', [attended, flat], { allowzero: 1 });
-    const wide = emitter.op('Reshape', [attended, emitter.shape([tokens, heads, width])], { allowzero: 1 });
-    const own = emitter.op('Slice', [wide, emitter.ints([0]), emitter.ints([headSize]), emitter.ints([2])]);
-    return emitter.op('Reshape', [own, flat], { allowzero: 1 });
+    const wide =
+      width === headSize ? attended! : emitter.op('Reshape', [attended!, emitter.shape([tokens, heads, width])], { allowzero: 1 });
+    const result = emitter.op('Reshape', [cut(wide, 2), flat], { allowzero: 1 });
+    const known = grownCaches.get(emitter) ?? new Map<string, readonly string[]>();
+    grownCaches.set(emitter, known.set(result, [cut(grown[0]!, 3), cut(grown[1]!, 3)]));
+    return result;
   },
+};
+
+/** Names of the caches with the new rows, keys' and values', by the name of the attention that the same kernel gave: a primitive has one result. */
+const grownCaches = new WeakMap<Emitter, Map<string, readonly string[]>>();
+
+/**
+ * The cache of keys (`part` 0) or values (1) with the new rows behind the filled ones, [1, keyValueHeads, past, headSize]. Bound to the memory of the past cache (`inPlace`), the kernel writes
+ * the new rows there and copies nothing.
+ * Inputs: what `cachedAttention` gave, the new rows [tokens, keyValueHeads, headSize], the past cache, total.
+ */
+const grownCacheOp: Primitive<{ part: number }> = {
+  name: 'grownCache',
+  overwrites: true,
+  type: ([, , past]) => ({ dtype: 'f32', shape: past!.shape }),
+  gradient: 'none',
+  evaluate([, rows, past, total]) {
+    const [tokens, keyValueHeads, headSize] = rows!.shape as [number, number, number];
+    const capacity = past!.shape[2]!;
+    const result = Float64Array.from(past!.data);
+    for (let token = 0; token < tokens; token++) {
+      for (let head = 0; head < keyValueHeads; head++) {
+        const from = (token * keyValueHeads + head) * headSize;
+        result.set(rows!.data.subarray(from, from + headSize), (head * capacity + total!.data[0]! - tokens + token) * headSize);
+      }
+    }
+    return result;
+  },
+  emit: (emitter, [attended], { attributes: { part } }) => grownCaches.get(emitter)!.get(attended!)![part]!,
 };
 
 export interface CachedAttentionInputs {
@@ -93,5 +124,12 @@ export interface CachedAttentionInputs {
   total: Value;
 }
 
-export const cachedAttention = (shape: CachedAttentionAttributes, { q, k, v, pastKeys, pastValues, total }: CachedAttentionInputs): Value =>
-  apply(cachedAttentionOp, [q, k, v, pastKeys, pastValues, total], shape);
+/** The attention, and the caches that the next tokens need. The caches have room for the new rows. */
+export function cachedAttention(
+  shape: CachedAttentionAttributes,
+  { q, k, v, pastKeys, pastValues, total }: CachedAttentionInputs,
+): { attended: Value; keys: Value; values: Value } {
+  const attended = apply(cachedAttentionOp, [q, k, v, pastKeys, pastValues, total], shape);
+  const grown = (part: number, rows: Value, past: Value): Value => apply(grownCacheOp, [attended, rows, past, total], { part });
+  return { attended, keys: grown(0, k, pastKeys), values: grown(1, v, pastValues) };
+}

@@ -1,5 +1,5 @@
 import type { LlamaConfig, LoraAdapter } from '@tunefleet/model-formats';
-import { compile, type Executable, type Feed, GraphBuilder, gather, linear, releaseTensors, type Value } from '@tunefleet/tensor';
+import { compile, type Executable, type Feed, GraphBuilder, gather, linear, type Value } from '@tunefleet/tensor';
 import { addLora } from '../adapters/lora.js';
 import { savedConfig, savedWeights } from '../adapters/saved-modules.js';
 import type { BaseWeights } from '../base-weights.js';
@@ -38,17 +38,20 @@ export class Decoder {
     }: { threads: number; spinning?: boolean; adapted: boolean; saved?: SavedShapes },
   ): Promise<Decoder> {
     const outputs = stepGraph(base, adapted, saved);
-    return new Decoder(base.config, await compile({ outputs, threads, spinning }));
+    const layers = Array.from({ length: base.config.layers }, (_, layer) => layer);
+    const inPlace = Object.fromEntries(
+      layers.flatMap((layer) => ['key', 'value'].map((name) => [`${name}.${layer}`, `past_${name}.${layer}`])),
+    );
+    return new Decoder(base.config, await compile({ outputs, threads, spinning, inPlace }));
   }
 
   /** Logits after the last of `ids` [vocabulary]; the cache grows by them. */
   async step(ids: Int32Array, cache: KeyValueCache, adapter: Readonly<Record<string, Feed>> | null): Promise<Float32Array> {
-    const { layers, headSize } = this.#config;
     const start = cache.length;
-    cache.reserve(start === 0 ? 0 : start + ids.length);
-    const width = headSize / 2;
+    cache.reserve(start + ids.length);
+    const width = this.#config.headSize / 2;
     const rows = (table: Float32Array): Float32Array => table.subarray(start * width, (start + ids.length) * width);
-    const results = await this.#graph.run({
+    const feeds = {
       ...adapter,
       ...cache.feeds(),
       ids,
@@ -56,12 +59,9 @@ export class Decoder {
       cos: rows(this.#table.cos),
       sin: rows(this.#table.sin),
       total: Int32Array.of(start + ids.length),
-    });
-    const keys = Array.from({ length: layers }, (_, layer) => results[`key.${layer}`]!.data as Float32Array);
-    const values = Array.from({ length: layers }, (_, layer) => results[`value.${layer}`]!.data as Float32Array);
-    cache.append(keys, values, ids.length);
-    const { logits, ...held } = results;
-    releaseTensors(Object.values(held));
+    };
+    const { logits } = await this.#graph.run(feeds, this.#graph.outputNames, cache.places());
+    cache.length += ids.length;
     return logits!.data as Float32Array;
   }
 
@@ -81,10 +81,12 @@ export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShape
   // One token, under a name: the products after it stay as they are instead of being turned for the sake of other thread counts (legalize), which is slow.
   const last = builder.input('last', 'i32', ['wanted']);
   const attention = (layer: number, q: Value, k: Value, v: Value): Value => {
-    outputs[`key.${layer}`] = k;
-    outputs[`value.${layer}`] = v;
     const past = (name: string): Value => builder.input(`past_${name}.${layer}`, 'f32', [1, keyValueHeads, 'past', headSize]);
-    return cachedAttention({ heads, keyValueHeads, headSize }, { q, k, v, pastKeys: past('key'), pastValues: past('value'), total });
+    const inputs = { q, k, v, pastKeys: past('key'), pastValues: past('value'), total };
+    const { attended, keys, values } = cachedAttention({ heads, keyValueHeads, headSize }, inputs);
+    outputs[`key.${layer}`] = keys;
+    outputs[`value.${layer}`] = values;
+    return attended;
   };
   const hidden = llama(
     config,

@@ -43,7 +43,7 @@ const ancestorsOf = (writer: Value): ReadonlySet<Value> => {
  * input is an ancestor of the value that is written over it: then it has read before, in whatever order.
  */
 export const checkInPlace = (graph: Graph, inPlace: Readonly<Record<string, string>>, provider: Provider): void => {
-  const mayReadItself = provider === 'webgpu' ? [] : ELEMENTWISE;
+  const mayReadItself = ({ op }: Value): boolean => provider !== 'webgpu' && (ELEMENTWISE.includes(op) || op.overwrites === true);
   for (const [output, name] of Object.entries(inPlace)) {
     const fail = (why: string): never => {
       throw new Error(`output "${output}" cannot take the place of input "${name}": ${why}`);
@@ -56,7 +56,7 @@ export const checkInPlace = (graph: Graph, inPlace: Readonly<Record<string, stri
     if (Object.entries(graph.outputs).some(([other, value]) => other !== output && value === input)) fail('it is an output itself');
     const ancestors = ancestorsOf(writer);
     for (const reader of readersOf(graph, input)) {
-      if (reader === writer && mayReadItself.includes(writer.op)) continue;
+      if (reader === writer && mayReadItself(writer)) continue;
       if (!ancestors.has(reader)) fail(`${reader.op.name} %${reader.id} may read it after the output is written`);
     }
   }

@@ -44,18 +44,23 @@ export class Emitter {
     this.#prefix = `${value.scope === '' ? '' : `${value.scope}/`}${value.op.name}.${value.id}`;
   }
 
-  /** Adds a node; returns the name of its first output. The operator may have `outputs` of them, the others unused. */
-  op(type: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}, domain = '', outputs = 1): string {
-    const output = `${this.#prefix}/${type}.${this.#next++}`;
-    this.nodes.push({
-      type,
-      domain,
-      name: output,
-      inputs,
-      outputs: [output, ...Array.from({ length: outputs - 1 }, (_, at) => `${output}.unused${at}`)],
-      attributes,
-    });
-    return output;
+  /** Adds a node; returns the name of its output. */
+  op(type: string, inputs: readonly string[], attributes: Readonly<Record<string, OnnxAttribute>> = {}, domain = ''): string {
+    return this.ops(1, type, inputs, attributes, domain)[0]!;
+  }
+
+  /** Adds a node of several outputs; returns their names. */
+  ops(
+    outputs: number,
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    domain = '',
+  ): readonly string[] {
+    const name = `${this.#prefix}/${type}.${this.#next++}`;
+    const names = Array.from({ length: outputs }, (_, at) => (at === 0 ? name : `${name}.${at}`));
+    this.nodes.push({ type, domain, name, inputs, outputs: names, attributes });
+    return names;
   }
 
   /** A fed input: its axes tell the sizes of dimension names. */

@@ -33,6 +33,8 @@ export interface Primitive<A extends Attributes = Attributes> {
   readonly gradient?: GradientRule<A> | undefined;
   /** The plain float64 meaning: oracle of every provider. */
   evaluate(inputs: readonly NdArray[], attributes: A, context: EvaluationContext): Float64Array;
+  /** Its result may lie in the memory of an operand of the same type: it writes there only what nobody reads any more. Not on WebGPU. */
+  readonly overwrites?: true;
   /** Writes ONNX nodes; returns the name of the output. */
   emit(emitter: Emitter, inputs: readonly string[], value: Value & { attributes: A }): string;
 }
