@@ -8,7 +8,14 @@ export { type LlamaFolder, openLlamaFolder, writeLlamaFolder } from './hugging-f
 export { readJsonObject } from './hugging-face/json-file.js';
 export { type LlamaConfig, llamaConfigJson, parseLlamaConfig } from './hugging-face/llama-config.js';
 export { checkLlamaTensors, llamaTensorShapes } from './hugging-face/llama-tensors.js';
-export { type Backbone, headShapes, type ModelFolder, openModelFolder, writeClassifierFolder } from './hugging-face/model-folder.js';
+export {
+  type Backbone,
+  headShapes,
+  type ModelFolder,
+  openModelFolder,
+  parseBackbone,
+  writeClassifierFolder,
+} from './hugging-face/model-folder.js';
 export { openWeights } from './hugging-face/weights.js';
 export { type LoraConfig, loraConfigJson, parseLoraConfig } from './peft/adapter-config.js';
 export {

@@ -1,6 +1,7 @@
 import { type Bindings, elementCount, resolveShape } from '../graph/dimension.js';
 import type { DType, Graph, Value } from '../graph/value.js';
 import { addMatmulOp } from '../ops/add-matmul.js';
+import { gatherOp } from '../ops/indexing.js';
 import { dequantizeOp, int4LinearOp, int4Op } from '../ops/int4.js';
 import { frozenOp, inputOp } from '../ops/leaves.js';
 import { matmulOp } from '../ops/matmul.js';
@@ -13,7 +14,7 @@ import { executionOrder } from './execution-order.js';
 export interface GraphMemory {
   /** results of operators, at most at once, as the arena lays them out */
   readonly activations: number;
-  /** frozen weights, mapped from their file */
+  /** frozen weights, mapped from their file: all of them, but of tables of which rows are gathered only those rows' surroundings */
   readonly weights: number;
   /** where the session prepacks: a copy of the weight for each product that reads it, and the weights of which something else needs the original */
   readonly packed: { readonly copies: number; readonly originals: number };
@@ -46,11 +47,29 @@ const IN_PLACE: ReadonlySet<string> = new Set([
   'logSoftmax',
 ]);
 
+/** What Linux maps around an address that is read (fault_around_bytes), where the file is in its cache. */
+const FAULT_AROUND = 2 ** 16;
+
 interface Buffer {
   readonly bytes: number;
   readonly block: Block;
   readers: number;
 }
+
+/** Of frozen tables that nothing but gathers read: how many rows are, at most. */
+const gatheredRows = (graph: Graph, bindings: Bindings): Map<Value, number> => {
+  const rows = new Map<Value, number>();
+  for (const value of graph.values)
+    value.inputs.forEach((input, place) => {
+      if (!isMadeBy(input, frozenOp)) return;
+      const ids =
+        isMadeBy(value, gatherOp) && place === 0
+          ? (elementCount(resolveShape(value.inputs[1]!.shape, bindings)) as number)
+          : Number.POSITIVE_INFINITY;
+      rows.set(input, (rows.get(input) ?? 0) + ids);
+    });
+  return rows;
+};
 
 /** Memory of one run of a lowered graph whose dimension names have these values. */
 export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
@@ -84,6 +103,12 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
   }
   const sum = (values: Iterable<Value>): number => [...values].reduce((total, value) => total + bytesOf(value), 0);
   const frozen = graph.values.filter((value) => isMadeBy(value, frozenOp));
+  const gathered = gatheredRows(graph, bindings);
+  const mappedBytes = (values: Iterable<Value>): number =>
+    [...values].reduce(
+      (total, value) => total + Math.min(bytesOf(value), FAULT_AROUND * (gathered.get(value) ?? Number.POSITIVE_INFINITY)),
+      0,
+    );
   // The forward and the backward pass read 4-bit codes as tensors of another type each, and each is mapped.
   const mapped = (op: Primitive): Value[] => [...new Set(graph.values.flatMap((value) => (isMadeBy(value, op) ? value.inputs : [])))];
   const quantized = [int4LinearOp, dequantizeOp].flatMap((op) => mapped(op).filter((value) => isMadeBy(value, int4Op)));
@@ -93,10 +118,10 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
   const otherwise = new Set(graph.values.flatMap((value) => value.inputs.filter((input) => input !== packs(value))));
   return {
     activations: arena.size,
-    weights: sum(frozen) + sum(quantized),
+    weights: mappedBytes(frozen) + sum(quantized),
     packed: {
       copies: sum(graph.values.flatMap((value) => packs(value) ?? [])),
-      originals: sum(frozen.filter((value) => otherwise.has(value))) + sum(quantized),
+      originals: mappedBytes(frozen.filter((value) => otherwise.has(value))) + sum(quantized),
     },
     outputs: sum([...outputs].filter((value) => !isMadeBy(value, inputOp))),
   };

@@ -1,44 +1,19 @@
 import { writeClassifierFolder } from '@tunefleet/model-formats';
-import { classifierOf, weightParts, wholeNetwork } from '@tunefleet/models';
-import { gather } from '@tunefleet/tensor';
-import { hasTouchableRows, rowInputs } from '../loop/touched-rows.js';
-import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
+import { tensorsOf, viewOf } from '../parameters.js';
 import { openClassifierBase } from './classifier-base.js';
+import { plannedClassifier } from './planned-classifier.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { Trainable } from './trainable.js';
-
-/** BERT's table of words: half of a small encoder's weights, a few hundred rows of which occur in a batch. */
-const WORDS = 'bert.embeddings.word_embeddings.weight';
 
 /** Full tuning of a classifier: every tensor of the base and of the head is a parameter. */
 export async function classifierTuning(base: string, labels: readonly string[], seed: number): Promise<Trainable> {
   const opened = await openClassifierBase(base, labels, seed);
-  const layout = flatLayout([...opened.body, ...opened.head]);
-  const byRows = layout.slots.findIndex((slot) => slot.name === WORDS && hasTouchableRows(slot));
+  const graph = plannedClassifier(opened.backbone, new Map([...opened.body, ...opened.head]));
+  const { layout } = graph;
   return {
-    network: wholeNetwork(classifierOf(opened.backbone)),
-    layout,
-    dropout: new Map(),
-    tables: byRows === -1 ? new Map() : new Map([[WORDS, 'ids']]),
+    ...graph,
     async initialize(parameters) {
       for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
-    },
-    build(builder, training) {
-      const byName = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
-      const parameters = [...byName.values()];
-      const parts = weightParts((name) => byName.get(name));
-      if (!training || byRows === -1) return { parameters, ...parts };
-      const { rows, places } = rowInputs(WORDS);
-      return {
-        parameters,
-        ...parts,
-        embed(table, ids) {
-          if (table !== WORDS) return parts.embed(table, ids);
-          // The gradient is asked for where the distinct rows leave the table.
-          parameters[byRows] = gather(parts.weight(table), builder.input(rows, 'i32', ['rows']));
-          return gather(parameters[byRows], builder.input(places, 'i32', ids.shape));
-        },
-      };
     },
     async write(folder, parameters) {
       await writeClassifierFolder(folder, opened.backbone, labels, tensorsOf(layout, parameters));

@@ -1,9 +1,10 @@
 import { float32Tensor, type Tensor, writeClassifierFolder } from '@tunefleet/model-formats';
-import { type Classifier, classifierOf, headNetwork, mapWeights, type Network, weightParts } from '@tunefleet/models';
+import { classifierOf, mapWeights, weightParts } from '@tunefleet/models';
 import type { GraphBuilder } from '@tunefleet/tensor';
-import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
+import { tensorsOf, viewOf } from '../parameters.js';
 import { type ClassifierBase, openClassifierBase } from './classifier-base.js';
 import { frozenFeatures } from './frozen-features.js';
+import { plannedHead } from './planned-classifier.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { Trainable } from './trainable.js';
 
@@ -19,29 +20,22 @@ export interface HeadOptions {
 /** A head on a frozen backbone: the backbone runs once over each row, in evaluation mode, and never again. */
 export async function headTuning({ base, labels, seed, threads, scratch }: HeadOptions): Promise<Trainable> {
   const opened = await openClassifierBase(base, labels, seed);
-  const { backbone, body, head } = opened;
-  const frozen = await mapWeights(opened.weights, body, scratch);
-  const layout = flatLayout(head);
-  const classifier: Classifier = classifierOf(backbone);
+  const { backbone, head } = opened;
+  const frozen = await mapWeights(opened.weights, opened.body, scratch);
+  const classifier = classifierOf(backbone);
   const { hiddenSize } = backbone.config;
-  /** Frozen weights, and of the head what `learning` gives. */
-  const parts = (builder: GraphBuilder, learning: ReadonlyMap<string, ReturnType<GraphBuilder['parameter']>>) => {
+  const body = (builder: GraphBuilder) => {
     const still = frozen.in(builder);
-    return weightParts((name) => learning.get(name) ?? (body.has(name) ? still(name) : undefined));
+    return (name: string) => (opened.body.has(name) ? still(name) : undefined);
   };
+  const graph = plannedHead(backbone, head, body);
+  const { layout } = graph;
   return {
-    // `prepare` makes every row one with features.
-    network: headNetwork(classifier, hiddenSize) as Network,
-    layout,
-    dropout: new Map(),
+    ...graph,
     prepare: (source, stopped) =>
-      frozenFeatures({ source, stopped, classifier, width: hiddenSize, parts: (builder) => parts(builder, new Map()), threads, scratch }),
+      frozenFeatures({ source, stopped, classifier, width: hiddenSize, parts: (builder) => weightParts(body(builder)), threads, scratch }),
     async initialize(parameters) {
       for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
-    },
-    build(builder) {
-      const learning = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
-      return { parameters: [...learning.values()], ...parts(builder, learning) };
     },
     async write(folder, parameters) {
       const tensors = [...(await bodyTensors(opened)), ...tensorsOf(layout, parameters)];
