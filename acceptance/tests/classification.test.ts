@@ -159,10 +159,47 @@ test('with a frozen backbone only the head learns; the job says so, and a LoRA b
     [{ freeze, adapter: { type: 'lora' } }, 'invalid_value', 'tunefleet.adapter.type'],
     [{ freeze, task: 'chat' }, 'invalid_value', 'tunefleet.freeze.backbone'],
     [{ freeze: { layers: [0] } }, 'not_supported', 'tunefleet.freeze.layers'],
-    [{ task: 'classification', adapter: { type: 'lora' } }, 'not_supported', 'tunefleet.adapter.type'],
   ] as const)
     await expect(client.fineTuning.jobs.create(job('tiny-bert', block, 1))).rejects.toMatchObject({ status: 400, code, param });
 }, 120_000);
+
+describe('LoRA of a classifier', () => {
+  const over = { optimizer: { learning_rate: 1e-2 } };
+  /** Whether an archive of the model names all of these files. */
+  const exports = async (model: string, format: string, names: readonly string[]): Promise<boolean> => {
+    const archive = await client.get<Response>(`/models/${encodeURIComponent(model)}/export`, {
+      query: { format },
+      __binaryResponse: true,
+    });
+    const bytes = Buffer.from(await archive.arrayBuffer());
+    return names.every((name) => bytes.includes(name));
+  };
+
+  test.each([
+    ['tiny-bert', { adapter: { type: 'lora', rank: 4, alpha: 8 } }, 12],
+    ['tunefleet-base', { task: 'classification', adapter: { type: 'lora', rank: 4, alpha: 8 } }, 2],
+    ['tunefleet-base', { task: 'classification', base_precision: 'int4', adapter: { type: 'lora' } }, 2],
+  ])(
+    'of %s, %j: answers, goes on, is exported as PEFT has it and merged',
+    async (base, block, epochs) => {
+      const done = await tuned(job(base, { ...over, ...block }, epochs));
+      expect(done.error).toBeNull();
+      expect(done.tunefleet).toMatchObject({ task: 'classification', adapter: { type: 'lora', modules_to_save: ['classifier', 'score'] } });
+      const model = done.fine_tuned_model ?? '';
+      expect(await client.models.retrieve(model)).toMatchObject({ tunefleet: { base, head: 'classifier' } });
+      const before = await accuracy(model, rows.slice(0, 160));
+      expect(before).toBeGreaterThan(0.5);
+      expect(
+        await exports(model, 'peft', ['adapter_config.json', 'adapter_model.safetensors', 'labels.json', 'tokenizer.json', ...LABELS]),
+      ).toBe(true);
+      expect(await exports(model, 'merged', ['model.safetensors', 'tokenizer.json', 'ForSequenceClassification', ...LABELS])).toBe(true);
+      const next = await tuned(job(model, { adapter: { type: 'lora' }, optimizer: { learning_rate: 1e-3 } }, 1));
+      expect(next.error).toBeNull();
+      expect(await accuracy(next.fine_tuned_model ?? '', rows.slice(0, 160))).toBeGreaterThan(before - 0.2);
+    },
+    180_000,
+  );
+});
 
 test('a language model is tuned to classify when its task says so', async () => {
   const done = await tuned(job('tunefleet-base', { task: 'classification', optimizer: { learning_rate: 1e-3 } }, 2));

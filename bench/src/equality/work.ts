@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type LlamaConfig, loraMatcher, parseLlamaConfig, readJsonObject, writeLoraFolder } from '@tunefleet/model-formats';
-import { adaptedLinears, initialLoraPair } from '@tunefleet/models';
+import { adaptableLanguageModel, adaptedLinears, initialLoraPair } from '@tunefleet/models';
 import { TextTokenizer } from '@tunefleet/tokenization';
 import { examplesOf } from '@tunefleet/training-data';
 
@@ -79,7 +79,7 @@ async function chats(): Promise<string[]> {
 }
 
 async function writeInitial(config: LlamaConfig, base: string, folder: string): Promise<void> {
-  const modules = adaptedLinears(config, LORA);
+  const modules = adaptedLinears(adaptableLanguageModel(config), LORA);
   const pairs = new Map(modules.map((module, site) => [module.name, initialLoraPair(module, loraMatcher(LORA), SEED, site)]));
   await writeLoraFolder(folder, { config: { ...LORA, base }, pairs, saved: new Map() });
 }

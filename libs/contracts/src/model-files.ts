@@ -12,8 +12,9 @@ const MODEL_FILES = new Set([
 
 export const isModelFile = (name: string): boolean => MODEL_FILES.has(name) || /^model-\d+-of-\d+\.safetensors$/.test(name);
 
-/** What a PEFT folder has beside tokenizer files. */
-export const isAdapterFile = (name: string): boolean => name === 'adapter_config.json' || name === 'adapter_model.safetensors';
+/** What a PEFT folder has beside tokenizer files; `labels.json` names the classes of a classifier's. */
+export const isAdapterFile = (name: string): boolean =>
+  name === 'adapter_config.json' || name === 'adapter_model.safetensors' || name === 'labels.json';
 
 /** One file that is a whole model. */
 export const isGgufFile = (name: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,195}\.gguf$/i.test(name);

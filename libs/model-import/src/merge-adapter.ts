@@ -1,13 +1,6 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  llamaConfigJson,
-  type MergedTensor,
-  mergedModel,
-  openLlamaFolder,
-  readLoraFolder,
-  streamSafetensors,
-} from '@tunefleet/model-formats';
+import { type MergedTensor, openMergedFolder, streamSafetensors } from '@tunefleet/model-formats';
 
 const TOKENIZER = /^(tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|chat_template\.jinja)$/;
 
@@ -16,11 +9,10 @@ const TOKENIZER = /^(tokenizer\.json|tokenizer_config\.json|special_tokens_map\.
  * folder has one (it may have added tokens), else the base's. Errors: `ModelFormatError` by its codes; a file of the folder that is there already.
  */
 export async function mergeAdapter(base: string, adapter: string, folder: string, onTensor?: () => void): Promise<void> {
-  const { config, weights } = await openLlamaFolder(base);
+  const model = await openMergedFolder(base, adapter);
   try {
-    const model = mergedModel(config, weights, await readLoraFolder(adapter));
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'config.json'), `${JSON.stringify(llamaConfigJson(model.config), null, 2)}\n`, { flag: 'wx' });
+    await writeFile(join(folder, 'config.json'), `${JSON.stringify(model.config, null, 2)}\n`, { flag: 'wx' });
     const home = (await readdir(adapter)).includes('tokenizer.json') ? adapter : base;
     for (const name of (await readdir(home)).filter((file) => TOKENIZER.test(file))) await copyFile(join(home, name), join(folder, name));
     const load = async (tensor: MergedTensor) => {
@@ -31,6 +23,6 @@ export async function mergeAdapter(base: string, adapter: string, folder: string
     };
     await streamSafetensors(join(folder, 'model.safetensors'), model.tensors, load, { format: 'pt' });
   } finally {
-    await weights.close();
+    await model.close();
   }
 }

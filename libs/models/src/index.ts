@@ -1,4 +1,5 @@
-export { adapterFault, loraFault } from './adapters/fits-base.js';
+export { type Adaptable, adaptableClassifier, adaptableLanguageModel } from './adapters/adaptable.js';
+export { adapterFault, languageAdapterFault, loraFault } from './adapters/fits-base.js';
 export { adaptedLinears, addLora, initialLoraPair, type LoraFactors } from './adapters/lora.js';
 export { savedConfig, savedFrom, savedTensors, savedWeights } from './adapters/saved-modules.js';
 export {
@@ -7,10 +8,11 @@ export {
   type BaseWeightsOptions,
   mapWeights,
   openBaseWeights,
+  unreadTensors,
   unreadWeights,
 } from './base-weights.js';
 export { openTextClassifier, type TextClassifier } from './classification/text-classifier.js';
-export { type LinearModule, llamaLinears } from './families/linears.js';
+export { llamaLinears } from './families/linears.js';
 export { type LlamaParts, llama, llamaHead } from './families/llama.js';
 export { type GenerateRequest, type Generation, type Generator, openGenerator } from './generation/generator.js';
 export type { TokenLogprobs } from './generation/sampling.js';

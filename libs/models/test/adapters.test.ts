@@ -12,7 +12,8 @@ import {
   writeLlamaFolder,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
-import { adapterFault, loraFault } from '../src/adapters/fits-base.js';
+import { adaptableLanguageModel } from '../src/adapters/adaptable.js';
+import { languageAdapterFault, loraFault } from '../src/adapters/fits-base.js';
 import { adaptedLinears, initialLoraPair } from '../src/adapters/lora.js';
 import { savedTensors } from '../src/adapters/saved-modules.js';
 import { openBaseWeights } from '../src/base-weights.js';
@@ -89,11 +90,11 @@ async function writeOurs(folder: string, config: LoraConfig): Promise<void> {
   const matcher = loraMatcher(config);
   const random = randomStream(3, 'weightInit');
   const noise = (length: number): Float32Array => Float32Array.from({ length }, () => (random.uniform() - 0.5) / 2);
-  const pairs = adaptedLinears(base.config, config).map((module, site) => {
+  const pairs = adaptedLinears(adaptableLanguageModel(base.config), config).map((module, site) => {
     const pair = initialLoraPair(module, matcher, 7, site);
     return [module.name, { ...pair, b: noise(pair.b.length) }] as const;
   });
-  const saved = [...savedTensors(base.config, config)].map(
+  const saved = [...savedTensors(adaptableLanguageModel(base.config), config)].map(
     ([name, shape]) => [name, { shape, values: noise(shape.reduce((a, b) => a * b)) }] as const,
   );
   await writeLoraFolder(folder, { config, pairs: new Map(pairs), saved: new Map(saved) });
@@ -176,7 +177,7 @@ test('settings that cannot be followed are named; an adapter of another base doe
   const base = await openBaseWeights(folderOf('tiny-llama'));
   await base.release();
   const fault = (changes: Partial<LoraConfig>) =>
-    loraFault(base.config, { rank: 2, alpha: 2, dropout: 0, targets: 'all-linear', ...changes });
+    loraFault(adaptableLanguageModel(base.config), { rank: 2, alpha: 2, dropout: 0, targets: 'all-linear', ...changes });
   expect(fault({})).toBeNull();
   expect(fault({ targets: ['q_proj', 'query'] })).toMatchObject({ setting: 'targets', message: expect.stringContaining('query') });
   expect(fault({ targets: '.*' })).toMatchObject({ setting: 'targets', message: expect.stringContaining('embed_tokens') });
@@ -189,6 +190,6 @@ test('settings that cannot be followed are named; an adapter of another base doe
   });
   expect(fault({ rank_pattern: { k_projs: 2 } })).toMatchObject({ setting: 'rank_pattern' });
   expect(fault({ exclude_modules: '.*' })).toMatchObject({ setting: 'targets' });
-  expect(adapterFault(base.config, await readLoraFolder(folderOf('adapters/saved')))).toBeNull();
-  expect(adapterFault(base.config, await readLoraFolder(folderOf('adapters/excluded')))).toContain('model.layers.0');
+  expect(languageAdapterFault(base.config, await readLoraFolder(folderOf('adapters/saved')))).toBeNull();
+  expect(languageAdapterFault(base.config, await readLoraFolder(folderOf('adapters/excluded')))).toContain('model.layers.0');
 });

@@ -1,17 +1,10 @@
 import { expect, jest, test } from '@jest/globals';
 import { openTextClassifier } from '../src/classification/text-classifier.js';
-import { type ClassifierName, classifiers } from './classifiers.js';
+import { type ClassifierName, classifiers, probabilities } from './classifiers.js';
 import { folderOf } from './fixture.js';
 
 // Other suites share the cores.
 jest.setTimeout(60_000);
-
-function probabilities(logits: readonly number[]): number[] {
-  const largest = Math.max(...logits);
-  const powers = logits.map((logit) => Math.exp(logit - largest));
-  const sum = powers.reduce((a, b) => a + b);
-  return powers.map((power) => power / sum);
-}
 
 const NAMES: ClassifierName[] = ['tiny-bert-classifier', 'tiny-llama-classifier'];
 

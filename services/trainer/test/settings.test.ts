@@ -9,6 +9,7 @@ import {
   requestedHyperparameters,
   resolveHyperparameters,
 } from '../src/domain/hyperparameters.js';
+import { moduleNames } from '../src/domain/module-names.js';
 import { resolveSettings } from '../src/domain/settings.js';
 import { refuseUnsupported } from '../src/domain/unsupported.js';
 
@@ -21,6 +22,8 @@ const model = {
 } as const;
 const auto: Requested = { batch_size: 'auto', learning_rate_multiplier: 'auto', n_epochs: 'auto' };
 const body = (more: Partial<JobCreateBody>): JobCreateBody => ({ model: 'm', training_file: 'f', ...more });
+const lora = (given: Parameters<typeof adapterOf>[0]): ParentAdapter =>
+  adapterOf(given, 'lora', null, moduleNames('language_model', null)) as ParentAdapter;
 const refusal = (run: () => unknown): Pick<ApiError, 'code' | 'param'> => {
   try {
     run();
@@ -148,7 +151,7 @@ test('an adapter goes on over the base it was trained over', () => {
 });
 
 test('a job that continues an adapter keeps its shape', () => {
-  const parent = adapterOf({ rank: 4, alpha: 8, targets: ['q_proj'], rank_pattern: { 'layers.0.*': 2 } }, 'full', null) as ParentAdapter;
+  const parent = lora({ rank: 4, alpha: 8, targets: ['q_proj'], rank_pattern: { 'layers.0.*': 2 } });
   const after = (adapter: object) => resolveSettings({ adapter }, auto, model, parent).adapter;
   expect(resolveSettings(undefined, auto, model, parent).adapter).toEqual(parent);
   expect(after({ dropout: 0.1 })).toEqual({ ...parent, dropout: 0.1 });
@@ -170,7 +173,7 @@ test('added tokens are learned in embedding and head, which an adapter then hold
   expect(refusal(() => resolveSettings({ task: 'classification', added_tokens: ['<a>'] }, auto, model, null)).param).toBe(
     'tunefleet.added_tokens',
   );
-  const parent = adapterOf({}, 'lora', null) as ParentAdapter;
+  const parent = lora({});
   expect(refusal(() => after({}, parent))).toEqual({ code: 'invalid_value', param: 'tunefleet.added_tokens' });
   expect(refusal(() => refuseUnsupported(body({ tunefleet: { added_tokens: ['a', ' '] } })))).toMatchObject({
     param: 'tunefleet.added_tokens',
@@ -204,7 +207,7 @@ test('a project has so many live jobs and no more', () => {
 });
 
 describe('classification', () => {
-  const encoder = { ...model, head: 'none' } as const;
+  const encoder = { ...model, head: 'none', default_adapter: 'full' } as const;
   const settings = (block: Parameters<typeof resolveSettings>[0], facts: typeof model | typeof encoder = model) =>
     resolveSettings(block, auto, facts, null);
 
@@ -230,9 +233,26 @@ describe('classification', () => {
       expect(refusal(() => settings({ freeze: { backbone: true }, ...block }))).toEqual({ code, param });
   });
 
-  test('LoRA of a classifier is refused by name', () => {
-    const refused = { code: 'not_supported', param: 'tunefleet.adapter.type' };
-    expect(refusal(() => settings({ task: 'classification', adapter: { type: 'lora' } }))).toEqual(refused);
-    expect(refusal(() => settings({ task: 'classification', base_precision: 'int4' }))).toEqual(refused);
+  test("LoRA of a classifier trains the head whole, under PEFT's names, and knows the family's layers", () => {
+    const heads = ['classifier', 'score'];
+    const over = settings({ base_precision: 'int4' }, encoder);
+    expect(over).toMatchObject({ base_precision: 'int4', adapter: { type: 'lora', targets: 'all-linear', modules_to_save: heads } });
+    expect(settings({ ...over }, encoder)).toEqual(over);
+    const some = settings({ adapter: { targets: ['output.dense', 'query'], modules_to_save: ['pooler'] } }, encoder);
+    expect(some.adapter).toMatchObject({ targets: ['query', 'output.dense'], modules_to_save: ['pooler', ...heads] });
+    expect(settings({ task: 'classification', adapter: { targets: ['q_proj'] } }).adapter).toMatchObject({ modules_to_save: heads });
+    for (const adapter of [{ targets: ['q_proj'] }, { targets: '.*_proj' }])
+      expect(refusal(() => settings({ adapter }, encoder))).toEqual({ code: 'invalid_value', param: 'tunefleet.adapter.targets' });
+    expect(refusal(() => settings({ adapter: { modules_to_save: ['lm_head'] } }, encoder)).param).toBe('tunefleet.adapter.modules_to_save');
+  });
+
+  test("a classifier's adapter goes on as one, a language model's does not become one", () => {
+    const classifier = { ...model, head: 'classifier' } as const;
+    const parent = { ...lora({ rank: 4 }), modules_to_save: ['classifier', 'score'] };
+    expect(resolveSettings(undefined, auto, classifier, parent)).toMatchObject({ task: 'classification', adapter: parent });
+    expect(refusal(() => resolveSettings({ task: 'classification' }, auto, model, lora({})))).toEqual({
+      code: 'invalid_value',
+      param: 'tunefleet.task',
+    });
   });
 });

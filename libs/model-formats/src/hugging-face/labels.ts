@@ -1,4 +1,4 @@
-import type { JsonObject } from '@tunefleet/strict-json';
+import type { JsonObject, JsonValue } from '@tunefleet/strict-json';
 import { invalid, unsupported } from './config-fields.js';
 
 /** The classes of a sequence classifier in order of their logits; null where the config is of another model. */
@@ -8,7 +8,11 @@ export function parseLabels(config: JsonObject): string[] | null {
   const problem = config['problem_type'] ?? null;
   if (problem !== null && problem !== 'single_label_classification') throw unsupported('problem_type', problem);
   // transformers leaves out what equals its default: two classes without names.
-  const byId = config['id2label'] ?? { 0: 'LABEL_0', 1: 'LABEL_1' };
+  return labelsById(config['id2label'] ?? { 0: 'LABEL_0', 1: 'LABEL_1' });
+}
+
+/** `id2label` as a list. Errors: `invalid_config`. */
+export function labelsById(byId: JsonValue | undefined): string[] {
   if (typeof byId !== 'object' || byId === null || Array.isArray(byId)) throw invalid('id2label', 'must be an object');
   const labels = Array.from({ length: Object.keys(byId).length }, (_, id) => {
     const label = byId[String(id)];

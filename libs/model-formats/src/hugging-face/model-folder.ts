@@ -67,11 +67,17 @@ export async function writeClassifierFolder(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeSafetensors(join(folder, 'model.safetensors'), tensors, { format: 'pt' });
+  const json = classifierConfigJson(backbone, labels);
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`, { flag: 'wx' });
+}
+
+/** The `config.json` of a sequence classifier. */
+export function classifierConfigJson(backbone: Backbone, labels: readonly string[]): JsonObject {
   const json: JsonObject =
     backbone.family === 'llama'
       ? { ...llamaConfigJson(backbone.config), architectures: ['LlamaForSequenceClassification'] }
       : { architectures: ['BertForSequenceClassification'], ...bertConfigJson(backbone.config) };
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify({ ...json, ...labelsJson(labels) }, null, 2)}\n`, { flag: 'wx' });
+  return { ...json, ...labelsJson(labels) };
 }
 
 /** The family and its config that a `config.json` describes, of a language model or of a classifier. Errors: {@link ModelFormatError} by its codes. */

@@ -3,15 +3,23 @@ import { ModelFormatError } from '../errors.js';
 import { type LoraSettings, wholeLoraSettings } from './lora-settings.js';
 import { loraMatcher } from './module-matching.js';
 
+/** What stands on the adapted model: a language model's head, or a sequence classifier's, which is then among the modules trained whole. */
+export type LoraTask = 'CAUSAL_LM' | 'SEQ_CLS';
+
+/** Heads of transformers' sequence classifiers. PEFT names both in `modules_to_save` of each adapter of one; a model has one of them. */
+export const CLASSIFIER_HEADS: readonly string[] = ['classifier', 'score'];
+
 /** A PEFT `adapter_config.json`. */
 export interface LoraConfig extends LoraSettings {
   /** Name or path of the base as the file states it. */
   base: string | null;
+  /** default: CAUSAL_LM */
+  task?: LoraTask;
 }
 
 /** Settings of PEFT's LoraConfig that change the computation and are not computed, with the values under which they do not. */
 const ONLY: Record<string, readonly JsonValue[]> = {
-  task_type: ['CAUSAL_LM', null],
+  task_type: ['CAUSAL_LM', 'SEQ_CLS', null],
   bias: ['none'],
   use_dora: [false],
   use_qalora: [false],
@@ -44,7 +52,8 @@ export function parseLoraConfig(config: JsonObject): LoraConfig {
   }
   const base = config['base_model_name_or_path'] ?? null;
   if (base !== null && typeof base !== 'string') throw invalid('base_model_name_or_path', 'must be text');
-  const parsed = { base, ...wholeLoraSettings(settingsOf(config)) };
+  const task: LoraTask = config['task_type'] === 'SEQ_CLS' ? 'SEQ_CLS' : 'CAUSAL_LM';
+  const parsed = { base, task, ...wholeLoraSettings(settingsOf(config)) };
   loraMatcher(parsed); // its expressions are well-formed
   return parsed;
 }
@@ -63,12 +72,15 @@ function settingsOf(config: JsonObject): LoraSettings {
     layers_to_transform: layers(config),
     layers_pattern: names(config, 'layers_pattern'),
     exclude_modules: namesOrExpression(config, 'exclude_modules'),
-    modules_to_save: names(config, 'modules_to_save'),
+    modules_to_save: distinct(names(config, 'modules_to_save')),
   };
 }
 
+/** PEFT adds the heads of a classifier each time that it saves one. */
+const distinct = (list: string[] | null): string[] | null => list && [...new Set(list)];
+
 /** As PEFT 0.21 reads it; every setting that it would default otherwise is written out. */
-export function loraConfigJson({ base, ...settings }: LoraConfig): JsonObject {
+export function loraConfigJson({ base, task = 'CAUSAL_LM', ...settings }: LoraConfig): JsonObject {
   const whole = wholeLoraSettings(settings);
   const list = <T extends JsonValue>(values: readonly T[] | null): T[] | null => values && [...values];
   const sorted = (value: readonly string[] | string): JsonValue => (typeof value === 'string' ? value : [...value].sort());
@@ -89,7 +101,7 @@ export function loraConfigJson({ base, ...settings }: LoraConfig): JsonObject {
     r: whole.rank,
     rank_pattern: { ...whole.rank_pattern },
     target_modules: sorted(whole.targets),
-    task_type: 'CAUSAL_LM',
+    task_type: task,
     use_dora: false,
     use_rslora: whole.use_rslora,
   };

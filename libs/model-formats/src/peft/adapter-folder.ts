@@ -5,7 +5,7 @@ import { readJsonObject } from '../hugging-face/json-file.js';
 import { isFloatDtype } from '../safetensors/float.js';
 import { openSafetensors, type Tensor, type TensorReader } from '../safetensors/reader.js';
 import { float32Tensor, writeSafetensors } from '../safetensors/writer.js';
-import { type LoraConfig, loraConfigJson, parseLoraConfig } from './adapter-config.js';
+import { CLASSIFIER_HEADS, type LoraConfig, loraConfigJson, parseLoraConfig } from './adapter-config.js';
 import { type LoraMatcher, loraMatcher } from './module-matching.js';
 
 const PREFIX = 'base_model.model.';
@@ -32,7 +32,7 @@ export interface LoraAdapter {
   config: LoraConfig;
   /** By the module's name in the base, e.g. `model.layers.0.self_attn.q_proj`, in byte order. */
   pairs: ReadonlyMap<string, LoraPair>;
-  /** By the tensor's name in the base, e.g. `lm_head.weight`. */
+  /** By the tensor's name in the base, e.g. `lm_head.weight`; of a classifier its head too, which need not be in the base. */
   saved: ReadonlyMap<string, SavedTensor>;
 }
 
@@ -64,9 +64,7 @@ export async function readLoraFolder(folder: string): Promise<LoraAdapter> {
       if (module === undefined) saved.set(savedName(name, matcher), { shape, values: await reader.float32(name) });
       else if (!pairs.has(module)) pairs.set(module, await readPair(module, matcher, reader));
     }
-    for (const module of config.modules_to_save ?? [])
-      if (![...saved.keys()].some((tensor) => tensor.includes(module)))
-        throw new ModelFormatError('missing_tensor', `modules_to_save names \`${module}\`, of which no tensor is there`);
+    checkSaved(config, [...saved.keys()]);
     return { config, pairs, saved };
   } finally {
     await reader.close();
@@ -107,10 +105,21 @@ async function openAdapterWeights(folder: string): Promise<TensorReader> {
   throw new ModelFormatError('missing_file', 'the folder has no adapter_model.safetensors');
 }
 
+/** Errors: `missing_tensor` for a module in modules_to_save of which there is nothing; a classifier has one head of two names. */
+function checkSaved({ task, modules_to_save }: LoraConfig, tensors: readonly string[]): void {
+  const there = (module: string): boolean => tensors.some((tensor) => tensor.includes(module));
+  const headless = task === 'SEQ_CLS' && !CLASSIFIER_HEADS.some(there);
+  const wanted = (modules_to_save ?? []).filter((module) => headless || task !== 'SEQ_CLS' || !CLASSIFIER_HEADS.includes(module));
+  const missing = wanted.find((module) => !there(module));
+  if (missing !== undefined)
+    throw new ModelFormatError('missing_tensor', `modules_to_save names \`${missing}\`, of which no tensor is there`);
+}
+
 /** Errors: `unknown_tensor` for what is neither a factor nor trained whole by the config. */
 function savedName(name: string, matcher: LoraMatcher): string {
   const tensor = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : '';
-  if (tensor.endsWith('.weight') && matcher.saves(tensor.slice(0, -'.weight'.length))) return tensor;
+  const module = tensor.replace(/\.(weight|bias)$/, '');
+  if (module !== tensor && matcher.saves(module)) return tensor;
   throw new ModelFormatError(
     'unknown_tensor',
     `tensor \`${name}\` is neither a LoRA factor of a linear nor of a module in modules_to_save`,

@@ -21,22 +21,38 @@ export interface MergedModel {
 const BLOCK_WORK = 4 * 1024 * 1024;
 
 /**
- * The base with an adapter merged into it, W + scaling B A summed in float64 and rounded once, as tensors of one model; one tensor of the base is in
- * memory at a time. An embedding or head that the adapter holds whole is tied to nothing in the merged model.
- * Errors: `invalid_shape`, `missing_tensor` where the adapter does not fit the base.
+ * A language model with an adapter merged into it. An embedding or head that the adapter holds whole is tied to nothing in the merged model.
+ * Errors: those of {@link mergedTensors}.
  */
-export function mergedModel(base: LlamaConfig, weights: TensorReader, { pairs, saved }: LoraAdapter): MergedModel {
+export function mergedModel(base: LlamaConfig, weights: TensorReader, adapter: LoraAdapter): MergedModel {
+  const { saved } = adapter;
   const [embedding, head] = [saved.get('model.embed_tokens.weight'), saved.get('lm_head.weight')];
   const untied = embedding ?? head;
   const config = untied ? { ...base, tiedEmbeddings: false, vocabularySize: untied.shape[0]! } : base;
-  const shapes = llamaTensorShapes(config);
+  const sourceOf = (name: string): string => (base.tiedEmbeddings && name === 'lm_head.weight' ? 'model.embed_tokens.weight' : name);
+  return { config, tensors: mergedTensors(llamaTensorShapes(config), weights, adapter, sourceOf) };
+}
+
+/**
+ * The tensors of a model with an adapter merged into them, W + scaling B A summed in float64 and rounded once; one tensor of the base is in memory at
+ * a time.
+ * @param shapes of the merged model
+ * @param sourceOf the base's name of a tensor
+ * Errors: `invalid_shape`, `missing_tensor` where the adapter does not fit the base.
+ */
+export function mergedTensors(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  weights: TensorReader,
+  { pairs, saved }: Pick<LoraAdapter, 'pairs' | 'saved'>,
+  sourceOf = (name: string): string => name,
+): MergedTensor[] {
   const modules = new Map([...pairs].map(([module, pair]) => [`${module}.weight`, pair]));
   for (const [name, { outputs, inputs }] of modules) checkShape(name, [outputs, inputs], shapes.get(name));
   for (const [name, { shape }] of saved) checkShape(name, shape, shapes.get(name));
-  const tensors = [...shapes].map(([name, shape]): MergedTensor => {
+  return [...shapes].map(([name, shape]): MergedTensor => {
     const whole = saved.get(name);
     const pair = modules.get(name);
-    const source = base.tiedEmbeddings && name === 'lm_head.weight' ? 'model.embed_tokens.weight' : name;
+    const source = sourceOf(name);
     if (!whole) checkShape(name, weights.info(source).shape, shape);
     return {
       name,
@@ -49,7 +65,6 @@ export function mergedModel(base: LlamaConfig, weights: TensorReader, { pairs, s
       },
     };
   });
-  return { config, tensors };
 }
 
 /** Rows of W + scaling B A, in blocks, in the place of W's. */

@@ -1,14 +1,14 @@
 // LoRA (Hu et al., arXiv 2106.09685) as PEFT computes it: y = W x + scaling B A dropout(x).
 
-import { type LlamaConfig, type LoraMatcher, type LoraPair, type LoraSettings, loraMatcher } from '@tunefleet/model-formats';
+import { type LinearModule, type LoraMatcher, type LoraPair, type LoraSettings, loraMatcher } from '@tunefleet/model-formats';
 import { add, matmul, mul, type Value } from '@tunefleet/tensor';
-import { type LinearModule, llamaLinears } from '../families/linears.js';
 import { randomStream } from '../random/stream.js';
+import type { Adaptable } from './adaptable.js';
 
 /** The modules an adapter is put on. */
-export function adaptedLinears(config: LlamaConfig, settings: LoraSettings): LinearModule[] {
+export function adaptedLinears({ linears }: Adaptable, settings: LoraSettings): LinearModule[] {
   const { adapts } = loraMatcher(settings);
-  return llamaLinears(config).filter(({ name }) => adapts(name));
+  return linears.filter(({ name }) => adapts(name));
 }
 
 /** A kaiming-uniform with a = sqrt(5), as PEFT: uniform in +-1 / sqrt(inputs); B zero, so that the adapter begins as nothing. */

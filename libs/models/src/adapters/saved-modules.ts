@@ -1,7 +1,8 @@
 // `modules_to_save` of PEFT: tensors of the base that are trained whole, beside the factors, and take the place of the base's own.
 
-import { type LlamaConfig, type LoraSettings, llamaTensorShapes, loraMatcher } from '@tunefleet/model-formats';
+import { type LlamaConfig, type LoraSettings, loraMatcher } from '@tunefleet/model-formats';
 import type { Value } from '@tunefleet/tensor';
+import type { Adaptable } from './adaptable.js';
 
 const EMBEDDING = 'model.embed_tokens.weight';
 const HEAD = 'lm_head.weight';
@@ -10,11 +11,10 @@ const HEAD = 'lm_head.weight';
 export const savedFrom = ({ tiedEmbeddings }: LlamaConfig, tensor: string): string =>
   tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor;
 
-/** Names and shapes of the tensors that settings save whole. On a tied base the head counts as a module of its own, as in PEFT. */
-export function savedTensors(config: LlamaConfig, settings: LoraSettings): Map<string, readonly number[]> {
+/** Names and shapes of the tensors that settings save whole. */
+export function savedTensors({ tensors }: Adaptable, settings: LoraSettings): Map<string, readonly number[]> {
   const { saves } = loraMatcher(settings);
-  const shapes = llamaTensorShapes({ ...config, tiedEmbeddings: false });
-  return new Map([...shapes].filter(([name]) => saves(name.replace(/\.weight$/, ''))));
+  return new Map([...tensors].filter(([name]) => saves(name.replace(/\.(weight|bias)$/, ''))));
 }
 
 /** The base's config under an adapter: a saved embedding or head is tied to nothing, and may have more rows (added tokens). */

@@ -1,6 +1,6 @@
 import { type LlamaConfig, readLoraFolder, type SavedTensor } from '@tunefleet/model-formats';
 import type { Feed } from '@tunefleet/tensor';
-import { adapterFault } from '../adapters/fits-base.js';
+import { languageAdapterFault } from '../adapters/fits-base.js';
 import { savedConfig } from '../adapters/saved-modules.js';
 import { type BasePrecision, openBaseWeights } from '../base-weights.js';
 import { KeyValueCache } from './cache.js';
@@ -136,7 +136,7 @@ export async function openGenerator({
 
 async function readAdapter(config: LlamaConfig, folder: string): Promise<LoadedAdapter> {
   const adapter = await readLoraFolder(folder);
-  const fault = adapterFault(config, adapter);
+  const fault = languageAdapterFault(config, adapter);
   if (fault !== null) throw new RangeError(`the adapter does not fit the base: ${fault}`);
   return { feeds: adapterFeeds(config, adapter), saved: adapter.saved, config: savedConfig(config, adapter.saved) };
 }

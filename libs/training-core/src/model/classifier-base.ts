@@ -18,8 +18,8 @@ export interface ClassifierBase {
 const LLAMA_RANGE = 0.02;
 
 /**
- * Opens a base of any family for classification. A base that classifies by the same labels keeps its head; else the head is new, as is the pooler of
- * a BERT that was trained without one. The caller closes `weights`. Errors: those of model-formats.
+ * Opens a base of any family for classification. A base that classifies by the same labels keeps its head, in their order; else the head is new, as is the
+ * pooler of a BERT that was trained without one. The caller closes `weights`. Errors: those of model-formats.
  */
 export async function openClassifierBase(folder: string, labels: readonly string[], seed: number): Promise<ClassifierBase> {
   const { weights, shapes, labels: own, ...backbone } = await openModelFolder(folder);
@@ -28,7 +28,7 @@ export async function openClassifierBase(folder: string, labels: readonly string
   const classes = headShapes(backbone, labels.length);
   const pooler = backbone.family === 'bert' ? bertPoolerShapes(backbone.config) : new Map<string, readonly number[]>();
   const head = new Map([...[...pooler].filter(([name]) => !body.has(name)), ...classes]);
-  const keepsHead = own?.join('\0') === labels.join('\0');
+  const kept = own !== null && sameClasses(own, labels) ? own : null;
   const range = backbone.family === 'bert' ? backbone.config.initializerRange : LLAMA_RANGE;
   return {
     backbone,
@@ -37,10 +37,26 @@ export async function openClassifierBase(folder: string, labels: readonly string
     body,
     head,
     async initial(name) {
-      if (body.has(name) || keepsHead) return weights.float32(name);
+      if (body.has(name)) return weights.float32(name);
+      if (kept && classes.has(name)) return inOrder(await weights.float32(name), kept, labels);
       return newTensor(head.get(name)!, range, seed, [...head.keys()].indexOf(name));
     },
   };
+}
+
+/** Whether two heads tell the same classes apart, in whatever order. */
+export const sameClasses = (some: readonly string[], others: readonly string[]): boolean =>
+  some.length === others.length && some.every((label) => others.includes(label));
+
+/** A tensor of a head, one row a class, with the classes `from` in the order of `to`: files name them as they first occur. */
+export function inOrder(values: Float32Array, from: readonly string[], to: readonly string[]): Float32Array {
+  const width = values.length / from.length;
+  const ordered = new Float32Array(values.length);
+  for (const [place, label] of to.entries()) {
+    const row = from.indexOf(label) * width;
+    ordered.set(values.subarray(row, row + width), place * width);
+  }
+  return ordered;
 }
 
 /** As transformers makes new layers: weights normal, biases zero. */

@@ -1,10 +1,9 @@
 import { float32Tensor, type Tensor, writeClassifierFolder } from '@tunefleet/model-formats';
 import { classifierOf, mapWeights, weightParts } from '@tunefleet/models';
-import type { GraphBuilder } from '@tunefleet/tensor';
 import { tensorsOf, viewOf } from '../parameters.js';
 import { type ClassifierBase, openClassifierBase } from './classifier-base.js';
 import { frozenFeatures } from './frozen-features.js';
-import { plannedHead } from './planned-classifier.js';
+import { frozenBody, plannedHead } from './planned-classifier.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { Trainable } from './trainable.js';
 
@@ -24,10 +23,7 @@ export async function headTuning({ base, labels, seed, threads, scratch }: HeadO
   const frozen = await mapWeights(opened.weights, opened.body, scratch);
   const classifier = classifierOf(backbone);
   const { hiddenSize } = backbone.config;
-  const body = (builder: GraphBuilder) => {
-    const still = frozen.in(builder);
-    return (name: string) => (opened.body.has(name) ? still(name) : undefined);
-  };
+  const body = frozenBody(opened.body, (builder) => frozen.in(builder));
   const graph = plannedHead(backbone, head, body);
   const { layout } = graph;
   return {

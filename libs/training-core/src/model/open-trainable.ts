@@ -1,5 +1,6 @@
 import type { TrainingSpec } from '../spec.js';
 import { classifierTuning } from './classifier.js';
+import { classifierLoraTuning } from './classifier-lora.js';
 import { fullTuning } from './full.js';
 import { headTuning } from './head.js';
 import { loraTuning } from './lora.js';
@@ -21,6 +22,7 @@ export function openTrainable(spec: TrainingSpec, scratch: string): Promise<Trai
   } = spec;
   if (task?.type === 'classification') {
     const { labels } = task;
+    if (adapter.type === 'lora') return classifierLoraTuning({ base, baseName, labels, precision, adapter, continueFrom, seed, scratch });
     return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
   }
   if (adapter.type === 'full') return fullTuning(base, vocabulary);

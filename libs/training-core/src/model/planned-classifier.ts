@@ -3,6 +3,7 @@ import { classifierOf, headNetwork, type Network, weightParts, wholeNetwork } fr
 import { type GraphBuilder, gather, type Value } from '@tunefleet/tensor';
 import { hasTouchableRows, rowInputs } from '../loop/touched-rows.js';
 import { flatLayout } from '../parameters.js';
+import type { AdaptedModel } from './lora-graph.js';
 import type { ModelGraph } from './trainable.js';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
@@ -41,6 +42,23 @@ export function plannedClassifier(backbone: Backbone, shapes: Shapes): ModelGrap
 
 /** Weights of a frozen backbone in a graph: undefined for names that it has not. */
 export type FrozenBody = (builder: GraphBuilder) => (name: string) => Value | undefined;
+
+/** Of a backbone with these tensors, which `frozen` puts in a graph. */
+export const frozenBody =
+  (body: Pick<Shapes, 'has'>, frozen: (builder: GraphBuilder) => (name: string) => Value): FrozenBody =>
+  (builder) => {
+    const still = frozen(builder);
+    return (name) => (body.has(name) ? still(name) : undefined);
+  };
+
+/** A classifier that an adapter is put on. */
+export const adaptedClassifier = (backbone: Backbone, body: FrozenBody): AdaptedModel => ({
+  network: wholeNetwork(classifierOf(backbone)),
+  weights(builder, whole) {
+    const still = body(builder);
+    return (name) => whole.get(name) ?? still(name);
+  },
+});
 
 /** A head over what a frozen backbone says of each row. */
 export function plannedHead(backbone: Backbone, head: Shapes, body: FrozenBody): ModelGraph {

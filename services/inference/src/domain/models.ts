@@ -5,7 +5,7 @@ import type { Logger } from '@tunefleet/service';
 import { TextTokenizer } from '@tunefleet/tokenization';
 import { type Folders, folderName } from './folders.js';
 
-/** Weights in memory, in one precision, with their tokenizer; adapters on the same folder share it. */
+/** Weights in memory, in one precision, with their tokenizer; adapters of a language model on the same folder share it. */
 interface Loaded {
   folder: string;
   /** Of which the model's head allows one. */
@@ -91,7 +91,7 @@ export class Models {
   }
 
   private open(resolved: ResolvedModel): Promise<Loaded> {
-    const key = `${resolved.base_precision}:${folderName(resolved.files)}`;
+    const key = keyOf(resolved);
     const known = this.loaded.get(key);
     if (known) return known;
     const opened = this.load(resolved);
@@ -111,10 +111,14 @@ export class Models {
     return { folder, engine, tokenizer, adapters: new Set(), requests: 0, usedAt: performance.now() };
   }
 
-  private async openEngine(folder: string, { head, base_precision }: ResolvedModel): Promise<Loaded['engine']> {
+  private async openEngine(folder: string, { head, base_precision: precision, adapter: files }: ResolvedModel): Promise<Loaded['engine']> {
     const { threads } = this;
-    if (head === 'classifier') return { classifier: await openTextClassifier({ folder, threads }) };
-    return { generator: await openGenerator({ base: folder, precision: base_precision, threads }) };
+    if (head !== 'classifier') return { generator: await openGenerator({ base: folder, precision, threads }) };
+    const adapter = files ? await this.folders.fetch(files) : undefined;
+    const classifier = await openTextClassifier({ folder, adapter, precision, threads });
+    // Its factors are in memory now.
+    if (adapter !== undefined) await this.folders.remove(adapter);
+    return { classifier };
   }
 
   private async adapter(entry: Loaded, generator: Generator, files: NonNullable<ResolvedModel['adapter']>): Promise<string> {
@@ -137,9 +141,9 @@ export class Models {
     for (const [key, entry] of idle.slice(0, Math.max(0, this.loaded.size - this.limit))) {
       this.loaded.delete(key);
       await closeEngine(entry);
-      // the same folder may be loaded in the other precision
-      const folder = key.slice(key.indexOf(':'));
-      if (![...this.loaded.keys()].some((other) => other.endsWith(folder))) await this.folders.remove(entry.folder);
+      // the same folder may be loaded in the other precision, or under another adapter
+      const [folder] = key.split(':');
+      if (![...this.loaded.keys()].some((other) => other.startsWith(`${folder}:`))) await this.folders.remove(entry.folder);
     }
   }
 
@@ -149,6 +153,12 @@ export class Models {
       if (entry) await closeEngine(entry);
     }
   }
+}
+
+/** Adapters of a language model share its weights; each of a classifier is an engine of its own, with its own head. */
+function keyOf({ files, head, base_precision, adapter }: ResolvedModel): string {
+  const own = head === 'classifier' && adapter ? `:${folderName(adapter)}` : '';
+  return `${folderName(files)}:${base_precision}${own}`;
 }
 
 const closeEngine = ({ engine }: Loaded): Promise<void> => ('generator' in engine ? engine.generator.close() : engine.classifier.close());

@@ -1,14 +1,15 @@
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { ApiError } from '@tunefleet/contracts';
-import { llamaConfigJson, mergedModel, openLlamaFolder, readLoraFolder, safetensorsLayout } from '@tunefleet/model-formats';
+import { ApiError, type BasePrecision, isAdapterFile } from '@tunefleet/contracts';
+import { openMergedFolder, safetensorsLayout } from '@tunefleet/model-formats';
 import type { ObjectStore } from '@tunefleet/object-store';
 import type { Store } from '../store/records.js';
 import type { StoredFile } from '../store/schemas.js';
+import { throughInt4 } from './four-bit.js';
 import { find, folderOf } from './resolve.js';
 import { type TarFile, tarOf } from './tar.js';
 
@@ -23,7 +24,7 @@ const WEIGHTS = /\.(safetensors|safetensors\.index\.json)$/;
 
 /**
  * A model as a tar stream. `peft`: the adapter's folder with the tokenizer's files. `merged`: a Hugging Face folder that needs no adapter; under an
- * adapter its weights are computed while the stream is read, in float32. Errors: 404 `model_not_found`; 400 with param `format`.
+ * adapter its weights are computed while the stream is read, in float32; where the adapter learned over 4-bit blocks, over those. Errors: 404 `model_not_found`; 400 with param `format`.
  */
 export async function exportModel(
   store: Store,
@@ -49,9 +50,7 @@ export async function exportModel(
     return tarOf(inOrder([...adapter, ...tokenizer].map(stored)), modified, async () => undefined);
   }
   if (!adapter) return tarOf(inOrder(folder.map(stored)), modified, async () => undefined);
-  if (version?.manifest.base_precision === 'int4')
-    throw refuse('not_supported', `'${model}' was tuned over a 4-bit base; merging it is known but not built yet. Ask for format=peft.`);
-  return merged(objects, folder, adapter, modified);
+  return merged(objects, folder, adapter, version?.manifest.base_precision ?? 'float32', modified);
 }
 
 const inOrder = (files: TarFile[]): TarFile[] => files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
@@ -61,16 +60,21 @@ async function* read(objects: ObjectStore, { key }: StoredFile): AsyncGenerator<
 }
 
 /** Base and adapter lie in a folder below TMPDIR while the stream is read; of their weights one tensor at a time is in memory. */
-async function merged(objects: ObjectStore, base: StoredFile[], adapter: StoredFile[], modified: Date): Promise<Readable> {
+async function merged(
+  objects: ObjectStore,
+  base: StoredFile[],
+  adapter: StoredFile[],
+  precision: BasePrecision,
+  modified: Date,
+): Promise<Readable> {
   const home = await mkdtemp(join(tmpdir(), 'tunefleet-export-'));
   const remove = (): Promise<void> => rm(home, { recursive: true, force: true });
   try {
-    for (const file of base) await pipeline(await objects.get(file.key), createWriteStream(join(home, file.path)));
-    for (const file of adapter) await pipeline(await objects.get(file.key), createWriteStream(join(home, file.path)));
-    const { config, weights } = await openLlamaFolder(home);
-    const model = mergedModel(config, weights, await readLoraFolder(home));
+    const below = await fetched(objects, base, join(home, 'base'));
+    const above = await fetched(objects, adapter, join(home, 'adapter'));
+    const model = await openMergedFolder(below, above, precision === 'int4' ? throughInt4 : undefined);
     const { start, order } = safetensorsLayout(model.tensors, { format: 'pt' });
-    const json = Buffer.from(`${JSON.stringify(llamaConfigJson(model.config), null, 2)}\n`);
+    const json = Buffer.from(`${JSON.stringify(model.config, null, 2)}\n`);
     const files: TarFile[] = [
       { path: 'config.json', bytes: json.length, read: () => bytes(json) },
       {
@@ -82,17 +86,23 @@ async function merged(objects: ObjectStore, base: StoredFile[], adapter: StoredF
         },
       },
       ...[...adapter, ...base.filter(({ path }) => !adapter.some((own) => own.path === path))]
-        .filter(({ path }) => path !== 'config.json' && !path.startsWith('adapter_') && !WEIGHTS.test(path))
+        .filter(({ path }) => path !== 'config.json' && !isAdapterFile(path) && !WEIGHTS.test(path))
         .map((file): TarFile => ({ path: file.path, bytes: file.bytes, read: () => read(objects, file) })),
     ];
     return tarOf(inOrder(files), modified, async () => {
-      await weights.close();
+      await model.close();
       await remove();
     });
   } catch (error) {
     await remove();
     throw error;
   }
+}
+
+async function fetched(objects: ObjectStore, files: readonly StoredFile[], folder: string): Promise<string> {
+  await mkdir(folder);
+  for (const file of files) await pipeline(await objects.get(file.key), createWriteStream(join(folder, file.path)));
+  return folder;
 }
 
 async function* bytes(content: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -1,25 +1,20 @@
 import { type AdapterInfo, ApiError, type JobCreateBody, type ObjectLink } from '@tunefleet/contracts';
-import { LoraSettingError, type LoraSettings, loraMatcher, parseLoraConfig, wholeLoraSettings } from '@tunefleet/model-formats';
+import {
+  CLASSIFIER_HEADS,
+  LoraSettingError,
+  type LoraSettings,
+  loraMatcher,
+  parseLoraConfig,
+  wholeLoraSettings,
+} from '@tunefleet/model-formats';
+import type { ModuleNames } from './module-names.js';
+import type { Settings } from './settings.js';
 
 type Given = NonNullable<NonNullable<JobCreateBody['tunefleet']>['adapter']>;
 type Lora = Extract<AdapterInfo, { type: 'lora' }>;
 
 /** The adapter of the `ft:` model that a job continues: its training goes on, so its shape is given. */
 export type ParentAdapter = Lora;
-
-/** Linear layers of the Llama family, by the names PEFT uses. */
-const LINEARS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
-/** More layers than any model of the family: how many this one has is known when its files are read. */
-const LAYERS = 256;
-const partOf = (linear: string): string => (LINEARS.indexOf(linear) < 4 ? 'self_attn' : 'mlp');
-const MODULES = Array.from({ length: LAYERS }, (_, layer) => LINEARS.map((name) => `model.layers.${layer}.${partOf(name)}.${name}`)).flat();
-const OTHER_MODULES = [
-  'model.embed_tokens',
-  'model.layers.0.input_layernorm',
-  'model.layers.0.post_attention_layernorm',
-  'model.norm',
-  'lm_head',
-];
 
 /** Settings of an adapter of type `lora`, each with what says that it is not set. */
 const KEYS = [
@@ -39,8 +34,8 @@ const KEYS = [
 const invalid = (key: string, message: string): ApiError => new ApiError('invalid_value', message, { param: `tunefleet.adapter${key}` });
 
 /** The adapter that trains: as given, else the parent's, else the base's default (LoRA of rank 8, alpha 16). */
-export function adapterOf(given: Given = {}, byDefault: 'full' | 'lora', parent: ParentAdapter | null): AdapterInfo {
-  if (parent) return continued(given, parent);
+export function adapterOf(given: Given = {}, byDefault: 'full' | 'lora', parent: ParentAdapter | null, names: ModuleNames): AdapterInfo {
+  if (parent) return continued(given, parent, names);
   const set = KEYS.find((key) => given[key] != null);
   // a rank says LoRA, whatever the base's default is
   const type = given.type ?? (set === undefined ? byDefault : 'lora');
@@ -48,38 +43,46 @@ export function adapterOf(given: Given = {}, byDefault: 'full' | 'lora', parent:
     if (set !== undefined) throw invalid(`.${set}`, `'tunefleet.adapter.${set}' belongs to an adapter of type 'lora', not 'full'.`);
     return { type: 'full' };
   }
-  const settings = settingsOf(given, { rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' });
-  check(settings);
+  const settings = settingsOf(given, { rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' }, names);
+  check(settings, names);
   return { type: 'lora', ...settings };
 }
 
-/** The settings that are given, over others. */
-function settingsOf(given: Given, otherwise: LoraSettings): Omit<Lora, 'type'> {
-  const set = Object.fromEntries(KEYS.flatMap((key) => (given[key] == null ? [] : [[key, given[key]]])));
-  const whole = wholeLoraSettings({ ...otherwise, ...set });
-  return { ...whole, targets: targetsOf(whole.targets) } as Omit<Lora, 'type'>;
+/** The head of a classifier is trained whole, under PEFT's names of it. */
+export function withHead(adapter: AdapterInfo, task: Settings['task']): AdapterInfo {
+  if (adapter.type === 'full' || task !== 'classification') return adapter;
+  return { ...adapter, modules_to_save: [...new Set([...(adapter.modules_to_save ?? []), ...CLASSIFIER_HEADS])] };
 }
 
-function targetsOf(given: readonly string[] | string): Lora['targets'] {
-  if (typeof given === 'string') return given;
-  const unknown = given.find((name) => !LINEARS.includes(name));
-  if (unknown !== undefined) throw invalid('.targets', `'${unknown}' is no linear layer of this family. Known: ${LINEARS.join(', ')}.`);
-  return LINEARS.filter((name) => given.includes(name));
+/** The settings that are given, over others. */
+function settingsOf(given: Given, otherwise: LoraSettings, names: ModuleNames): Omit<Lora, 'type'> {
+  const set = Object.fromEntries(KEYS.flatMap((key) => (given[key] == null ? [] : [[key, given[key]]])));
+  const whole = wholeLoraSettings({ ...otherwise, ...set });
+  return { ...whole, targets: typeof given.targets === 'object' ? targetsOf(given.targets, names) : whole.targets } as Omit<Lora, 'type'>;
+}
+
+function targetsOf(given: readonly string[], { targets, linears }: ModuleNames): Lora['targets'] {
+  const unknown = given.find((name) => !targets.includes(name) && !linears.includes(name));
+  if (unknown !== undefined) throw invalid('.targets', `'${unknown}' is no linear layer of this model. Known: ${targets.join(', ')}.`);
+  return [...targets, ...linears].filter((name) => given.includes(name));
 }
 
 /** What can be told without the model's files. Throws `invalid_value`. */
-function check(settings: LoraSettings): void {
+function check(settings: LoraSettings, { linears, others }: ModuleNames): void {
   try {
     const { adapts } = loraMatcher(settings);
-    if (!MODULES.some(adapts))
+    if (!linears.some(adapts))
       throw invalid(
         '.targets',
-        `'tunefleet.adapter.targets' and the settings beside it leave no linear layer to adapt; a module is called e.g. '${MODULES[0]}'.`,
+        `'tunefleet.adapter.targets' and the settings beside it leave no linear layer to adapt; a module is called e.g. '${linears[0]}'.`,
       );
     for (const name of settings.modules_to_save ?? []) {
       const { saves } = loraMatcher({ ...settings, modules_to_save: [name] });
-      if (![...MODULES, ...OTHER_MODULES].some(saves))
-        throw invalid('.modules_to_save', `'${name}' names no module of this family; e.g. 'lm_head' and 'embed_tokens' do.`);
+      if (![...linears, ...others].some(saves))
+        throw invalid(
+          '.modules_to_save',
+          `'${name}' names no module of this model; e.g. ${others.map((one) => `'${one}'`).join(', ')} do.`,
+        );
     }
   } catch (error) {
     if (error instanceof LoraSettingError) throw invalid(`.${error.setting}`, `'tunefleet.adapter': ${error.message}.`);
@@ -87,7 +90,7 @@ function check(settings: LoraSettings): void {
   }
 }
 
-function continued(given: Given, parent: ParentAdapter): AdapterInfo {
+function continued(given: Given, parent: ParentAdapter, names: ModuleNames): AdapterInfo {
   if (given.type === 'full')
     throw new ApiError(
       'not_supported',
@@ -97,7 +100,7 @@ function continued(given: Given, parent: ParentAdapter): AdapterInfo {
       },
     );
   const kept = wholeLoraSettings(parent);
-  const wanted = settingsOf(given, kept);
+  const wanted = settingsOf(given, kept, names);
   for (const key of KEYS)
     if (key !== 'dropout' && JSON.stringify(wanted[key]) !== JSON.stringify(kept[key]))
       throw invalid(
@@ -113,10 +116,6 @@ export async function readParentAdapter(files: ObjectLink[]): Promise<ParentAdap
   if (!config) throw new ApiError('internal_error', 'The model to continue has an adapter without adapter_config.json.');
   const response = await fetch(config.url, { signal: AbortSignal.timeout(10_000) });
   if (!response.ok) throw new ApiError('service_unavailable', `Reading the model's adapter_config.json answered ${response.status}.`);
-  const { base: _base, ...settings } = parseLoraConfig((await response.json()) as Parameters<typeof parseLoraConfig>[0]);
-  const { targets } = settings;
-  // PEFT writes every linear as the list of their names.
-  const all = typeof targets !== 'string' && LINEARS.every((name) => targets.includes(name));
-  const named = typeof targets === 'string' ? targets : LINEARS.filter((name) => targets.includes(name));
-  return { type: 'lora', ...settings, targets: all ? 'all-linear' : named } as ParentAdapter;
+  const { base: _base, task: _task, ...settings } = parseLoraConfig((await response.json()) as Parameters<typeof parseLoraConfig>[0]);
+  return { type: 'lora', ...settings } as ParentAdapter;
 }

@@ -7,9 +7,10 @@ import {
   type TrainedTask,
 } from '@tunefleet/contracts';
 import { Type } from 'typebox';
-import { adapterOf, type ParentAdapter } from './adapter.js';
+import { adapterOf, type ParentAdapter, withHead } from './adapter.js';
 import { requireWords, withVocabulary } from './added-tokens.js';
 import type { Requested } from './hyperparameters.js';
+import { moduleNames } from './module-names.js';
 
 type Block = NonNullable<JobCreateBody['tunefleet']>;
 
@@ -53,11 +54,16 @@ export function resolveSettings(block: Block | undefined, requested: Requested, 
   const freeze = given.freeze?.backbone ? { backbone: true as const } : null;
   const task = taskOf(given, model);
   // A head on a frozen backbone is small: all of it is tuned.
-  const usual = freeze || task === 'classification' ? 'full' : model.default_adapter;
+  const usual = freeze ? 'full' : given.base_precision === 'int4' ? 'lora' : model.default_adapter;
   const added = given.added_tokens?.length ? given.added_tokens : null;
-  const adapter = withVocabulary(adapterOf(given.adapter, given.base_precision === 'int4' ? 'lora' : usual, parent), added, parent);
+  const names = moduleNames(model.head, task);
+  const adapter = withHead(withVocabulary(adapterOf(given.adapter, usual, parent, names), added, parent), task);
   if (added) requireWords(task);
-  requireFull(adapter, freeze, task);
+  requireFull(adapter, freeze);
+  if (parent && task === 'classification' && model.head === 'language_model')
+    throw new ApiError('invalid_value', "The model is a language model's adapter, which goes on as one. Tune its base to classify.", {
+      param: 'tunefleet.task',
+    });
   const optimizer = given.optimizer ?? {};
   const micro = given.micro_batch_size ?? 1;
   if (requested.batch_size !== 'auto' && micro > requested.batch_size)
@@ -129,14 +135,10 @@ function taskOf({ task, freeze }: Block, { head }: BaseFacts): TrainedTask | nul
   return given ?? 'classification';
 }
 
-function requireFull(adapter: AdapterInfo, freeze: Settings['freeze'], task: Settings['task']): void {
-  if (adapter.type === 'full') return;
-  const param = 'tunefleet.adapter.type';
-  if (freeze)
-    throw new ApiError('invalid_value', "'tunefleet.freeze.backbone' leaves nothing for an adapter of type 'lora' to adapt.", { param });
-  if (task === 'classification')
-    throw new ApiError('not_supported', "LoRA of a classifier is known but not built yet. Send 'tunefleet.adapter.type': 'full'.", {
-      param,
+function requireFull(adapter: AdapterInfo, freeze: Settings['freeze']): void {
+  if (freeze && adapter.type === 'lora')
+    throw new ApiError('invalid_value', "'tunefleet.freeze.backbone' leaves nothing for an adapter of type 'lora' to adapt.", {
+      param: 'tunefleet.adapter.type',
     });
 }
 

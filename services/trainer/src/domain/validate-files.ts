@@ -1,5 +1,6 @@
 import { ApiError, type Fault, type FileSummary, isErrorCode, type RpcReply, type TrainedTask } from '@tunefleet/contracts';
 import type { DataFacts, JobRecord } from '../store/job-record.js';
+import { withHead } from './adapter.js';
 import { addedTokens, requireWords } from './added-tokens.js';
 import { resolveHyperparameters } from './hyperparameters.js';
 import type { Parts } from './parts.js';
@@ -30,7 +31,6 @@ export async function validateFiles(parts: Parts, job: FilesOfJob): Promise<Plan
 
   const kind = summaries[0]?.kind;
   const task = job.settings.task ?? taskOfRows(kind);
-  refuseLoraOfClassifier(job, task);
   if (job.settings.added_tokens) requireWords(task);
   for (const [i, { param }] of files.entries()) {
     const found = summaries[i]?.kind;
@@ -58,18 +58,13 @@ export async function validateFiles(parts: Parts, job: FilesOfJob): Promise<Plan
     throw fault('training_file', { code: 'empty_file', message: 'No row is left to train on: all are longer than max_tokens.' });
   checkLabels(training, validation ?? null);
   const numbers = resolveHyperparameters(job.requested, training.examples, micro_batch_size, max_steps);
-  return { settings: { ...job.settings, task }, plan: { training, validation: validation ?? null, ...numbers } };
+  return {
+    settings: { ...job.settings, task, adapter: withHead(job.settings.adapter, task) },
+    plan: { training, validation: validation ?? null, ...numbers },
+  };
 }
 
 const taskOfRows = (kind: string | null | undefined): TrainedTask => (kind === 'completion' || kind === 'classification' ? kind : 'chat');
-
-/** Only where the rows said the task: a body that named it was refused at once. */
-function refuseLoraOfClassifier({ settings }: FilesOfJob, task: TrainedTask): void {
-  if (task === 'classification' && settings.adapter.type === 'lora')
-    throw new ApiError('not_supported', "LoRA of a classifier is known but not built yet. Send 'tunefleet.task': 'classification'.", {
-      param: 'tunefleet.adapter.type',
-    });
-}
 
 /** A classifier needs two classes, and can be measured only on those it knows. */
 function checkLabels({ labels: known }: DataFacts, validation: DataFacts | null): void {
