@@ -71,13 +71,14 @@ const gatheredRows = (graph: Graph, bindings: Bindings): Map<Value, number> => {
   return rows;
 };
 
-/** Memory of one run of a lowered graph whose dimension names have these values. */
-export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
-  const bytesOf = (value: Value): number => (elementCount(resolveShape(value.shape, bindings)) as number) * BYTES[value.dtype];
+/** A later run finds the regions of the first: its blocks lie elsewhere in them, and reach farther. */
+const RUNS = 3;
+
+/** Takes and gives the buffers of one run, in order of execution. */
+const layOut = (graph: Graph, bytesOf: (value: Value) => number, arena: Arena): void => {
   const outputs = new Set(Object.values(graph.outputs));
   const readers = new Map<Value, number>();
   for (const input of graph.values.flatMap(({ inputs }) => [...new Set(inputs)])) readers.set(input, (readers.get(input) ?? 0) + 1);
-  const arena = new Arena();
   const buffers = new Map<Value, Buffer>();
   const release = (buffer: Buffer): void => {
     buffer.readers--;
@@ -101,6 +102,14 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
     for (const one of owned) if (one) release(one);
     if (buffer.readers === 0) arena.give(buffer.block);
   }
+};
+
+/** Memory of one run of a lowered graph whose dimension names have these values. */
+export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
+  const bytesOf = (value: Value): number => (elementCount(resolveShape(value.shape, bindings)) as number) * BYTES[value.dtype];
+  const outputs = new Set(Object.values(graph.outputs));
+  const arena = new Arena();
+  for (let run = 0; run < RUNS; run++) layOut(graph, bytesOf, arena);
   const sum = (values: Iterable<Value>): number => [...values].reduce((total, value) => total + bytesOf(value), 0);
   const frozen = graph.values.filter((value) => isMadeBy(value, frozenOp));
   const gathered = gatheredRows(graph, bindings);
