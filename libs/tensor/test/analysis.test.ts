@@ -40,7 +40,7 @@ test('depth first from the ends, what was made last first', () => {
   expect(order.map(({ op }) => op.name)).toEqual(['exp', 'sqrt', 'sin', 'cos', 'add']);
 });
 
-test('memory: buffers live from their making to their last reader, views and elementwise results take none, outputs lie with the caller', () => {
+test('memory: buffers live from their making to their last reader, views take none, outputs lie with the caller', () => {
   const chain = (length: number): Record<string, t.Value> => {
     const g = new t.GraphBuilder();
     const w = g.frozen('w', [64, 64], { data: new Float32Array(64 * 64) });

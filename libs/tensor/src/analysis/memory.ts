@@ -28,25 +28,6 @@ const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, bool: 1
 /** Views of their first input: ONNX Runtime copies nothing. */
 const VIEWS: ReadonlySet<string> = new Set(['reshape', 'after', 'stopGradient']);
 
-/** Elementwise operators, which write over an input that nobody else reads any more. */
-const IN_PLACE: ReadonlySet<string> = new Set([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'neg',
-  'abs',
-  'exp',
-  'log',
-  'sqrt',
-  'reciprocal',
-  'sigmoid',
-  'tanh',
-  'relu',
-  'softmax',
-  'logSoftmax',
-]);
-
 /** What Linux maps around an address that is read (fault_around_bytes), where the file is in its cache. */
 const FAULT_AROUND = 2 ** 16;
 
@@ -74,7 +55,10 @@ const gatheredRows = (graph: Graph, bindings: Bindings): Map<Value, number> => {
 /** A later run finds the regions of the first: its blocks lie elsewhere in them, and reach farther. */
 const RUNS = 3;
 
-/** Takes and gives the buffers of one run, in order of execution. */
+/**
+ * Takes and gives the buffers of one run, in order of execution. Elementwise operators get a buffer of their own: ONNX Runtime writes over an input
+ * where it can prove the same size, but what was measured is nearer to none at all (docs/decisions/0015-memory-of-training.md).
+ */
 const layOut = (graph: Graph, bytesOf: (value: Value) => number, arena: Arena): void => {
   const outputs = new Set(Object.values(graph.outputs));
   const readers = new Map<Value, number>();
@@ -89,8 +73,7 @@ const layOut = (graph: Graph, bytesOf: (value: Value) => number, arena: Arena): 
     const owned = inputs.map((input) => buffers.get(input));
     const bytes = bytesOf(value);
     const first = buffers.get(value.inputs[0]!);
-    const free = IN_PLACE.has(value.op.name) ? owned.find((buffer) => buffer?.readers === 1 && buffer.bytes === bytes) : undefined;
-    const taken = VIEWS.has(value.op.name) ? first : free;
+    const taken = VIEWS.has(value.op.name) ? first : undefined;
     // A view of something fed or frozen has no buffer of its own; an output lies with the caller.
     if ((VIEWS.has(value.op.name) && !first) || outputs.has(value)) {
       for (const one of owned) if (one) release(one);
