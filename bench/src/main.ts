@@ -11,6 +11,7 @@ import { growth } from './growth/benchmark.js';
 import { loraSft } from './lora-sft/benchmark.js';
 import { loraStep } from './lora-step/benchmark.js';
 import { profile } from './profile/benchmark.js';
+import { providers } from './providers/benchmark.js';
 import { qloraStep } from './qlora-step/benchmark.js';
 import { smallStep } from './small-step/benchmark.js';
 
@@ -29,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   compileBenchmark,
   loraSft,
   growth,
+  providers,
 ];
 
 const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;

@@ -1,10 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { QUERY_BLOCKS } from '@tunefleet/models';
-import { countProducts, graphOf, lower } from '@tunefleet/tensor';
-import { openTrainable, passGraph, type TrainingSpec } from '@tunefleet/training-core';
+import type { TrainingSpec } from '@tunefleet/training-core';
 import { matmulSeconds, rateOf } from './matmul-rate.js';
+import { stepProducts } from './step-products.js';
 
 export interface ProductShare {
   /** 10^9 floating point operations of the step's matrix products, as the lowered graph has them */
@@ -17,22 +13,8 @@ export interface ProductShare {
 
 /** How near a step of one row of `tokens`, all trained on, comes to its matrix products alone. */
 export async function shareOfMatmulRate(spec: TrainingSpec, tokens: number, stepSeconds: number): Promise<ProductShare> {
-  const scratch = mkdtempSync(join(tmpdir(), 'tunefleet-share-'));
-  const model = await openTrainable(spec, scratch);
-  try {
-    const graph = lower(graphOf(passGraph(model, true, spec.memory === 'lean' ? 'layers' : 'nothing').outputs), 'cpu');
-    const bindings = new Map([
-      ['tokens', tokens],
-      ['trained', tokens],
-      ['block', Math.ceil(tokens / QUERY_BLOCKS)],
-      ['examples', 1],
-    ]);
-    const products = countProducts(graph, bindings);
-    const seconds = await matmulSeconds(products, spec.threads);
-    const rate = rateOf(products, seconds);
-    return { products_gflop: (rate * seconds) / 1e9, matmul_gflops: rate / 1e9, share_of_matmul_rate: seconds / stepSeconds };
-  } finally {
-    await model.close();
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  const products = await stepProducts(spec, tokens);
+  const seconds = await matmulSeconds(products, spec.threads);
+  const rate = rateOf(products, seconds);
+  return { products_gflop: (rate * seconds) / 1e9, matmul_gflops: rate / 1e9, share_of_matmul_rate: seconds / stepSeconds };
 }

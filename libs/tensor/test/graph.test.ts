@@ -5,19 +5,15 @@ import {
   compile,
   GraphBuilder,
   gather,
-  gradients,
   graphOf,
   iota,
   matmul,
-  mul,
   printGraph,
   reduceSum,
   relu,
   reshape,
-  softmax,
   type Value,
 } from '../src/index.js';
-import type { Primitive } from '../src/ops/primitive.js';
 
 const small = (): { g: GraphBuilder; x: Value; w: Value } => {
   const g = new GraphBuilder();
@@ -53,25 +49,6 @@ test.each<[string, (parts: ReturnType<typeof small>) => unknown, string]>([
   ['two graphs', ({ x }) => add(x, small().x), 'an input belongs to another graph'],
 ])('a graph that does not fit is refused where it is built: %s', (_, build, message) => {
   expect(() => build(small())).toThrow(message);
-});
-
-test('only values on the way to a target get gradients', () => {
-  const { g, x, w } = small();
-  const frozen = g.frozen('f', [4, 3], { data: new Float32Array(12) });
-  const loss = reduceSum(mul(matmul(x, w), matmul(softmax(x), frozen)));
-  const [gradient] = gradients(loss, [w]);
-  // Neither the softmax's gradient nor a product with f transposed is there: only x^T times what comes in.
-  const added = graphOf({ gradient }).values.filter(({ scope }) => scope === 'backward');
-  expect(added.filter(({ op }) => op.name === 'matmul')).toHaveLength(1);
-});
-
-test('a missing gradient rule names the operator and its place; a target without effect is named', () => {
-  const { g, x, w } = small();
-  const opaque: Primitive = { ...relu(x).op, name: 'opaque', gradient: undefined };
-  const y = g.scope('layers.2', () => g.append(opaque, [matmul(x, w)], {}));
-  expect(() => gradients(reduceSum(y), [w])).toThrow('operator "opaque" has no gradient rule (in layers.2)');
-  expect(() => gradients(reduceSum(relu(x)), [w])).toThrow('"w" has no effect on the loss');
-  expect(() => gradients(relu(x), [x])).toThrow('scalar');
 });
 
 test('the checker finds a pass that breaks a type, an order or a name', () => {

@@ -11,7 +11,8 @@ test('the gradients of slices that cover a tensor are concatenated, not padded a
   const before = graphOf({ dx });
   const after = join(before);
   const count = (name: string, graph = after): number => graph.values.filter(({ op }) => op.name === name).length;
-  expect([count('pad', before), count('pad'), count('concat')]).toEqual([3, 0, 3]);
+  // One of y, one of dy's parts.
+  expect([count('pad', before), count('pad'), count('concat')]).toEqual([3, 0, 2]);
   const feeds = { x: { shape: [5, 2], data: Float32Array.from({ length: 10 }, (_, at) => Math.fround(Math.sin(at))) } };
   expect(evaluate(after.outputs, feeds)['dx']).toEqual(evaluate(before.outputs, feeds)['dx']);
 });

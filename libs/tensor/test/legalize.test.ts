@@ -1,5 +1,5 @@
-import { test } from '@jest/globals';
-import { after, matmul, mul, relu } from '../src/index.js';
+import { expect, test } from '@jest/globals';
+import { after, GraphBuilder, graphOf, matmul, mul, relu } from '../src/index.js';
 import { fuse } from '../src/lowering/fuse.js';
 import { legalize } from '../src/lowering/legalize.js';
 import { expectPass } from './pass.js';
@@ -15,6 +15,21 @@ test('on cpu a small product wider than tall is computed taller than wide', () =
     (graph) => legalize(graph, 'cpu'),
     ['matmul(%1, %0) alpha=1 transA=false transB=true'],
   );
+});
+
+/** Shape of the product and of what stands in its place. */
+const waysUp = (rows: number, columns: number): unknown[] => {
+  const g = new GraphBuilder();
+  const y = matmul(g.input('a', 'f32', [7, rows]), g.input('b', 'f32', [7, columns]), { transA: true });
+  return legalize(graphOf({ y }), 'cpu')
+    .values.filter(({ op }) => op.name === 'matmul')
+    .map(({ shape }) => shape);
+};
+
+test('on cpu the gradients of adapters are wide where parts for each thread stay wide, else tall', () => {
+  expect([waysUp(576, 8), waysUp(8, 576)]).toEqual([[[8, 576]], [[8, 576]]]);
+  expect([waysUp(192, 8), waysUp(8, 192)]).toEqual([[[192, 8]], [[192, 8]]]);
+  expect(waysUp(576, 64)).toEqual([[576, 64]]);
 });
 
 test('webgpu gets plain products only', () => {

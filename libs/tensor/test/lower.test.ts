@@ -1,15 +1,26 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { GraphBuilder, graphOf, lower, relu } from '../src/index.js';
 
+const passes = (): string[] => {
+  const names: string[] = [];
+  lower(graphOf({ y: relu(new GraphBuilder().input('x', 'f32', [2])) }), 'cpu', (name) => names.push(name));
+  return names;
+};
+const hasTest = (name: string): boolean => existsSync(new URL(`${name}.test.ts`, import.meta.url));
+
 test('each pass is one file with one test', () => {
-  const passes: string[] = [];
-  const graph = graphOf({ y: relu(new GraphBuilder().input('x', 'f32', [2])) });
-  lower(graph, 'cpu', (name) => passes.push(name));
-  expect(passes.shift()).toBe('building');
-  expect(passes.length).toBeGreaterThan(0);
-  for (const name of passes) {
+  const [built, ...names] = passes();
+  expect(built).toBe('building');
+  expect(names.length).toBeGreaterThan(0);
+  for (const name of names) {
     expect([name, existsSync(new URL(`../src/lowering/${name}.ts`, import.meta.url))]).toEqual([name, true]);
-    expect([name, existsSync(new URL(`${name}.test.ts`, import.meta.url))]).toEqual([name, true]);
+    expect([name, hasTest(name)]).toEqual([name, true]);
   }
+});
+
+test('so is each step of autodiff before the passes, and each of writing ONNX after them', () => {
+  const autodiff = readdirSync(new URL('../src/autodiff', import.meta.url)).map((file) => file.replace('.ts', ''));
+  expect(autodiff.length).toBeGreaterThan(0);
+  for (const name of [...autodiff, 'emit', 'simplify', 'onnx-proto']) expect([name, hasTest(name)]).toEqual([name, true]);
 });

@@ -105,6 +105,10 @@ export const CASES: Record<string, Case['build'] | Case> = {
   'softmax of one': ({ x }) => t.softmax(x),
   addMatmul: { build: ({ a, b, x }) => t.addMatmul(x, a, b), shapes: { a: ['n', 3], x: ['n', 4] } },
   'addMatmul transposed': ({ a, b, x }) => t.addMatmul(x, a, b, { transA: true, transB: true }),
+  // More than a thin product's inner size: Gemm on CPU, the others are convolutions there.
+  'addMatmul of many': ({ a, b, x }) => t.addMatmul(x, a, b),
+  'addMatmul transB': { build: ({ a, b, x }) => t.addMatmul(x, a, b, { transB: true }), shapes: { a: ['n', 3], x: ['n', 4] } },
+  'addMatmul no rows': { build: ({ a, b, x }) => t.addMatmul(x, a, b), shapes: { a: ['n', 3], x: ['n', 4] } },
   'scatterAddRows into': ({ x, i, u }) => t.scatterAddRows(4, i, u, x),
   softmaxMatmul: ({ x, v }) => t.softmaxMatmul(x, v),
   'softmax far out': ({ x }) => t.softmax(x),

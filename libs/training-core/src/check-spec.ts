@@ -21,6 +21,7 @@ export function checkSpec(spec: TrainingSpec, rows: number): void {
     throw new TrainingError('invalid_spec', `optimizer.non_finite = ${optimizer.non_finite} is neither stop nor skip`);
   oneOf('precision', spec.precision, ['float32', 'float16']);
   oneOf('provider', spec.provider, ['auto', 'cpu', 'webgpu', 'cuda']);
+  oneOf('state', spec.state, ['host', 'device']);
   for (const beta of betas) within('optimizer.betas', beta, beta >= 0 && beta < 1);
   within('optimizer.schedule.warmup_ratio', schedule.warmup_ratio, schedule.warmup_ratio >= 0 && schedule.warmup_ratio <= 1);
   if (spec.vocabulary !== undefined) natural('vocabulary', spec.vocabulary);

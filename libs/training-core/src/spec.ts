@@ -31,6 +31,8 @@ export interface TrainingSpec {
   precision?: Precision;
   /** Where the passes run. auto: as `chooseProvider` of tensor finds, which `onPhase` is told. Default cpu */
   provider?: Provider | 'auto';
+  /** Where weights, gradients and moments are kept from step to step. Default: in this process on the CPU, elsewhere in the provider's memory. */
+  state?: 'host' | 'device';
   adapter: { type: 'full' } | LoraSpec;
   /** rows that embedding and head are to have at least, for tokens that `base`'s tokenizer files name beyond its own; those files are written along */
   vocabulary?: number;

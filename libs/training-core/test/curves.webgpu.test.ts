@@ -1,18 +1,10 @@
-import { expect } from '@jest/globals';
 import { webgpu } from '../../../tools/jest/webgpu.js';
-import { train } from '../src/loop/train.js';
-import { expected, recording, relative, rowsOf, specOf } from './fixture.js';
+import { expectDeviceTraining } from './device-training.js';
 
-for (const adapter of ['full', 'lora'] as const) {
-  webgpu(`20 steps of two layers on WebGPU follow the CPU's curve, ${adapter}`, async () => {
-    const curves = [];
-    for (const provider of ['cpu', 'webgpu'] as const) {
-      const hooks = recording();
-      await train(await specOf('tiny-llama', adapter, { provider }), rowsOf(expected.rows), null, null, hooks);
-      curves.push(hooks.rows.map((row) => row.train_loss));
-    }
-    const [cpu, gpu] = curves;
-    expect(gpu).toHaveLength(20);
-    for (const [step, loss] of gpu!.entries()) expect(relative(loss, cpu![step]!)).toBeLessThan(1e-3);
-  });
-}
+for (const adapter of ['full', 'lora'] as const)
+  webgpu(
+    `20 steps of two layers on WebGPU, state kept there: the CPU's curve, no copies, and a resume to the same losses, ${adapter}`,
+    async () => {
+      await expectDeviceTraining(adapter, 'webgpu', { curve: 1e-3, resumed: 1e-5 });
+    },
+  );

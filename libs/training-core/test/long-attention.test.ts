@@ -47,7 +47,7 @@ test('beyond 1,024 tokens attention that is computed again takes less memory', a
     return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }));
   };
   // Two layers, of which one is kept less: 4 heads of float32, and of the square 10 of 16 blocks (4 of queries, each with the keys up to its end). The arena's
-  // regions hide some of it.
+  // regions hide about half of it.
   const probabilities = (4 * 4 * LONG ** 2 * 10) / 16;
-  expect((await peak('nothing')) - (await peak('attention'))).toBeGreaterThan(probabilities / 2);
+  expect((await peak('nothing')) - (await peak('attention'))).toBeGreaterThan(probabilities / 3);
 });

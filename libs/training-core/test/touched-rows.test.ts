@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { randomStream } from '@tunefleet/models';
-import { TouchedRows } from '../src/loop/touched-rows.js';
+import { distinctRows, TouchedRows } from '../src/loop/touched-rows.js';
 import { initAdamW, updateAdamW } from '../src/optimizers/adamw.js';
 import { globalNorm } from '../src/optimizers/clipping.js';
 import { flatLayout } from '../src/parameters.js';
@@ -18,7 +18,7 @@ const draws = (count: number): Float32Array => Float32Array.from({ length: count
 const whole = [bias, table, last].map(({ offset, length }) => ({ start: offset, end: offset + length, decayed: false }));
 
 test('distinct rows stand in the order of their first use', () => {
-  const { rows, places } = new TouchedRows(table).distinct(Int32Array.of(7, 3, 7, 39, 3));
+  const { rows, places } = distinctRows(Int32Array.of(7, 3, 7, 39, 3));
   expect([[...rows], [...places]]).toEqual([
     [7, 3, 39],
     [0, 1, 0, 2, 1],

@@ -59,6 +59,11 @@ export class GraphBuilder {
     return this.#names.has(name);
   }
 
+  /** Names of all inputs and weights that were made. */
+  get declared(): string[] {
+    return [...this.#names];
+  }
+
   /** Values made inside `build` carry `name` as a part of their scope. */
   scope<T>(name: string, build: () => T): T {
     this.#scopes.push(name);

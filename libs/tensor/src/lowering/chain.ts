@@ -3,24 +3,40 @@ import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { addMatmulOp } from '../ops/add-matmul.js';
 import { addOp } from '../ops/arithmetic.js';
-import { matmulOp } from '../ops/matmul.js';
+import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 import { countUses } from './count-uses.js';
+import type { Provider } from './legalize.js';
+
+/** Inner sizes up to this (ranks of adapters): what such a product costs is memory read and written, not arithmetic. */
+const THIN = 32;
+
+const isThin = ({ inputs: [a] }: Value, { transA }: MatmulAttributes): boolean => {
+  const inner = a!.shape.at(transA ? -2 : -1)!;
+  return typeof inner === 'number' && inner <= THIN;
+};
 
 /**
  * A matrix product that is read by a sum alone is added to the sum's other side as it is computed: adapters' parts, and gradients that
- * several products share, become a chain.
+ * several products share, become a chain. Of two products the thin one is added to the other.
  */
-export const chain = (graph: Graph): Graph => {
+export const chain = (graph: Graph, provider: Provider): Graph => {
   const uses = countUses(graph);
+  const kernel = (product: Value, attributes: MatmulAttributes) => ({
+    ...attributes,
+    pointwise: provider === 'cpu' && !attributes.transA && attributes.alpha === 1 && isThin(product, attributes),
+  });
   return rewriteGraph(graph, (value, inputs) => {
+    if (isMadeBy(value, addMatmulOp)) return apply(addMatmulOp, inputs as [Value, Value, Value], kernel(value, value.attributes));
     if (!isMadeBy(value, addOp) || value.shape.length !== 2) return null;
-    for (const place of [1, 0]) {
+    const places = [1, 0].filter((place) => {
       const [product, addend] = [inputs[place]!, inputs[1 - place]!];
-      if (!isMadeBy(product, matmulOp) || uses.get(value.inputs[place]!) !== 1 || !sameShape(product.shape, addend.shape)) continue;
-      const [a, b] = product.inputs as [Value, Value];
-      return apply(addMatmulOp, [a, b, addend], product.attributes);
-    }
-    return null;
+      return isMadeBy(product, matmulOp) && uses.get(value.inputs[place]!) === 1 && sameShape(product.shape, addend.shape);
+    });
+    const place = places.find((one) => isThin(inputs[one]!, inputs[one]!.attributes as MatmulAttributes)) ?? places[0];
+    if (place === undefined) return null;
+    const product = inputs[place]! as Value & { attributes: MatmulAttributes };
+    const [a, b] = product.inputs as [Value, Value];
+    return apply(addMatmulOp, [a, b, inputs[1 - place]!], kernel(product, product.attributes));
   });
 };

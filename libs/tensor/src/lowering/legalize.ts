@@ -10,8 +10,17 @@ import { apply, isMadeBy } from '../ops/primitive.js';
 /** ONNX Runtime's execution providers that a graph can be compiled for. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
 
-/** Products up to this many elements are turned; beyond, the transpose would cost more than the guarantee is worth. */
+/** Products up to this many elements are turned; beyond, the transpose would cost more than it is worth. */
 const SMALL_PRODUCT = 65_536;
+
+/**
+ * Columns from which a small product of few rows has the same last bits on 1 to 4 threads: each thread's part is at least as wide as the blocks of 128
+ * columns that MLAS cuts (narrower parts are added up in longer runs of the inner size).
+ */
+const STABLE_COLUMNS = 512;
+
+/** A product this narrow uses part of each vector of results. */
+const NARROW = 32;
 
 const swapLast = (x: Value): Value => {
   const rank = x.shape.length;
@@ -21,10 +30,14 @@ const swapLast = (x: Value): Value => {
   );
 };
 
-/** Wider than tall, small and of known size: such products change their last bits with the number of threads on CPU. */
-const isUnstable = ({ shape }: Value): boolean => {
+/**
+ * Small matrices of known size, adapters' gradients for example, are computed the way up that is better on CPU: wide where that is both faster and the same
+ * on any number of threads, else tall, as narrow products that are wider than tall change their last bits with the number of threads.
+ */
+const isWrongWayUp = ({ shape }: Value): boolean => {
   const [m, n] = shape;
-  return shape.length === 2 && typeof m === 'number' && typeof n === 'number' && n > m && m * n <= SMALL_PRODUCT;
+  if (shape.length !== 2 || typeof m !== 'number' || typeof n !== 'number' || m * n > SMALL_PRODUCT) return false;
+  return n > m ? n < STABLE_COLUMNS : n <= NARROW && m >= STABLE_COLUMNS;
 };
 
 /** WebGPU has no FusedMatMul: transposes and the factor become values of their own. */
@@ -48,7 +61,7 @@ const roundedProduct = (value: Value & { attributes: MatmulAttributes }, inputs:
 const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
   if (!isMadeBy(value, matmulOp)) return null;
   if (value.dtype === 'f16') return roundedProduct(value, inputs);
-  if (!isUnstable(value)) return null;
+  if (!isWrongWayUp(value)) return null;
   const { transA, transB, alpha } = value.attributes;
   return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
 };

@@ -1,33 +1,36 @@
-import { bindFeeds, type Feed, inputsOf, type RemoteTensor, type Tensor, type TensorData } from '../graph/feeds.js';
-import type { DType, Graph } from '../graph/value.js';
-import type { Provider } from '../lowering/legalize.js';
+import { bindFeeds, type Feed, type RemoteTensor, type Tensor, type TensorData } from '../graph/feeds.js';
+import type { DType } from '../graph/value.js';
 import type { InputAttributes } from '../ops/leaves.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { EngineSession, FedTensor } from './engine-session.js';
+import type { GraphFace } from './graph-face.js';
 import { outputPlaces } from './output-places.js';
-
-interface Rest {
-  readonly provider: Provider;
-  readonly inPlace: Readonly<Record<string, string>>;
-  /** Whether the source graph has an input of that name, though this one may not need it. */
-  readonly declared: (name: string) => boolean;
-  readonly discard: () => Promise<void>;
-}
+import { countTransfers } from './transfers.js';
+import type { GraphSettings } from './written-graph.js';
 
 /** A compiled graph in an ONNX Runtime session. One run at a time. */
 export class Executable {
   readonly inputs: readonly InputAttributes[];
   readonly outputNames: readonly string[];
-  readonly #graph: Graph;
+  readonly #outputs: GraphFace['outputs'];
+  readonly #declared: ReadonlySet<string>;
   #session: EngineSession | null;
-  readonly #rest: Rest;
+  readonly #settings: Pick<GraphSettings, 'provider' | 'inPlace'>;
+  readonly #discard: () => Promise<void>;
 
-  constructor(session: EngineSession, graph: Graph, rest: Rest) {
+  constructor(
+    session: EngineSession,
+    { inputs, outputs, declared }: GraphFace,
+    settings: Pick<GraphSettings, 'provider' | 'inPlace'>,
+    discard: () => Promise<void> = () => Promise.resolve(),
+  ) {
     this.#session = session;
-    this.#graph = graph;
-    this.inputs = inputsOf(graph);
-    this.outputNames = Object.keys(graph.outputs);
-    this.#rest = rest;
+    this.inputs = inputs;
+    this.outputNames = Object.keys(outputs);
+    this.#outputs = outputs;
+    this.#declared = new Set(declared);
+    this.#settings = settings;
+    this.#discard = discard;
   }
 
   /**
@@ -43,12 +46,15 @@ export class Executable {
     into: Readonly<Record<string, TensorData | DeviceTensor>> = {},
   ): Promise<Record<string, Tensor>> {
     if (!this.#session) throw new Error('this executable was released');
-    const { tensors, bindings } = bindFeeds(this.inputs, feeds, this.#rest.declared);
-    const fed = Object.fromEntries(this.inputs.map(({ name, dtype }) => [name, fedTensor(name, dtype, tensors[name]!)]));
-    const places = outputPlaces({ outputs: this.#graph.outputs, inPlace: this.#rest.inPlace, fetch, into, fed, bindings });
-    if (this.#rest.provider === 'webgpu') refuseEmpty({ ...fed, ...places });
+    const { tensors: given, bindings } = bindFeeds(this.inputs, feeds, (name) => this.#declared.has(name));
+    const fed = Object.fromEntries(this.inputs.map(({ name, dtype }) => [name, fedTensor(name, dtype, given[name]!)]));
+    const { provider, inPlace = {} } = this.#settings;
+    const places = outputPlaces({ outputs: this.#outputs, inPlace, fetch, into, fed, bindings });
+    if (provider === 'webgpu') refuseEmpty({ ...fed, ...places });
     const results = await this.#session.run(fed, places);
-    return Object.fromEntries(Object.entries(results).map(([name, data]) => [name, { data, shape: places[name]!.shape }]));
+    const tensors = Object.fromEntries(Object.entries(results).map(([name, data]) => [name, { data, shape: places[name]!.shape }]));
+    countTransfers(Object.values(fed), Object.values(tensors));
+    return tensors;
   }
 
   /** New memory of the provider's for a tensor that stays there. Throws where the native interface cannot be had. */
@@ -62,7 +68,7 @@ export class Executable {
     const session = this.#session;
     this.#session = null;
     await session?.release();
-    await this.#rest.discard();
+    await this.#discard();
   }
 }
 

@@ -1,12 +1,12 @@
 import { type Bindings, printShape, resolveShape, sameShape } from '../graph/dimension.js';
 import { fits, type TensorData } from '../graph/feeds.js';
-import type { DType, Value } from '../graph/value.js';
+import type { DType, TensorType } from '../graph/value.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { FedTensor, OutputPlace } from './engine-session.js';
 
 interface Places {
   /** The graph's outputs. */
-  readonly outputs: Readonly<Record<string, Value>>;
+  readonly outputs: Readonly<Record<string, TensorType>>;
   /** Which input an output may take the place of. */
   readonly inPlace: Readonly<Record<string, string>>;
   readonly fetch: readonly string[];

@@ -1,18 +1,10 @@
-import {
-  type Backbone,
-  bertPoolerShapes,
-  bertTensorShapes,
-  blockLinears,
-  CLASSIFIER_HEADS,
-  headShapes,
-  llamaTensorShapes,
-} from '@tunefleet/model-formats';
-import { adaptableClassifier, unreadTensors } from '@tunefleet/models';
+import { type Backbone, bertPoolerShapes, bertTensorShapes, headShapes, llamaTensorShapes } from '@tunefleet/model-formats';
+import { unreadTensors } from '@tunefleet/models';
+import { plannedClassifier } from '../model/classifier.js';
+import { plannedClassifierLora } from '../model/classifier-lora.js';
 import { plannedFull } from '../model/full.js';
+import { type FrozenBody, plannedHead } from '../model/head.js';
 import { plannedLora } from '../model/lora.js';
-import { loraGraph } from '../model/lora-graph.js';
-import { newLoraPlan } from '../model/lora-plan.js';
-import { adaptedClassifier, type FrozenBody, frozenBody, plannedClassifier, plannedHead } from '../model/planned-classifier.js';
 import type { ModelGraph } from '../model/trainable.js';
 import type { TrainingSpec } from '../spec.js';
 
@@ -27,16 +19,12 @@ export function plannedModel(backbone: Backbone, spec: PlannedSpec): ModelGraph 
   return adapter.type === 'full' ? plannedFull(backbone.config) : plannedLora(backbone.config, base_precision, adapter);
 }
 
-function plannedTuningOfClassifier(backbone: Backbone, labels: number, { adapter, base_precision, freeze }: PlannedSpec): ModelGraph {
-  const head = headShapes(backbone, labels);
+function plannedTuningOfClassifier(backbone: Backbone, labels: number, spec: PlannedSpec): ModelGraph {
+  const { adapter, base_precision = 'float32', freeze } = spec;
+  const [body, head] = [bodyShapes(backbone), headShapes(backbone, labels)];
   if (freeze) return plannedHead(backbone, head, unreadBody(backbone));
-  const model = adaptableClassifier(backbone, new Map([...bodyShapes(backbone), ...head]));
-  if (adapter.type === 'full') return plannedClassifier(backbone, model.tensors);
-  const linears = base_precision === 'int4' ? blockLinears(model.tensors).map(({ name }) => `${name}.weight`) : [];
-  const { type: _lora, ...settings } = adapter;
-  const saved = [...new Set([...(settings.modules_to_save ?? []), ...CLASSIFIER_HEADS])];
-  const plan = newLoraPlan(model, { ...settings, modules_to_save: saved });
-  return loraGraph(adaptedClassifier(backbone, unreadBody(backbone, new Set(linears))), plan, adapter.dropout);
+  if (adapter.type === 'lora') return plannedClassifierLora(backbone, { body, head }, base_precision, adapter);
+  return plannedClassifier(backbone, new Map([...body, ...head]));
 }
 
 /** A classifier's tensors up to what its head reads. */
@@ -48,7 +36,11 @@ function bodyShapes(backbone: Backbone): Map<string, readonly number[]> {
 }
 
 /** A frozen backbone whose bytes lie nowhere yet. */
-export function unreadBody(backbone: Backbone, quantized: ReadonlySet<string> = new Set()): FrozenBody {
+export function unreadBody(backbone: Backbone): FrozenBody {
   const shapes = bodyShapes(backbone);
-  return frozenBody(shapes, unreadTensors(shapes, quantized));
+  const unread = unreadTensors(shapes, new Set());
+  return (builder) => {
+    const of = unread(builder);
+    return (name) => (shapes.has(name) ? of(name) : undefined);
+  };
 }

@@ -1,5 +1,5 @@
 import type { Batch } from '@tunefleet/models';
-import { type Graph, sizesOf } from '@tunefleet/tensor';
+import { type Graph, type Inspection, sizesOf } from '@tunefleet/tensor';
 import type { Trainable } from '../model/trainable.js';
 import { type ExampleSource, TrainingError, type TrainingSpec } from '../spec.js';
 import { passMemory } from './pass.js';
@@ -26,4 +26,20 @@ export function requireRoom(
   if (needed <= limit) return;
   const next = lean ? 'Shorten the rows, make micro_batch_size or the rank smaller, or take a smaller base.' : "memory 'lean' needs less.";
   throw new TrainingError('insufficient_memory', `training needs about ${mb(needed)}, and there may be used ${mb(limit)}. ${next}`);
+}
+
+/** `requireRoom` as a graph that is compiled asks it: its verdict depends on the graph, on the sizes of what is fed, and on these settings. */
+export function roomInspection(
+  feeds: () => Batch['feeds'],
+  { memory = 'fast', memory_limit = Number.POSITIVE_INFINITY, batch_size, micro_batch_size }: Parameters<typeof requireRoom>[2],
+  trained: number,
+): Inspection {
+  const spec = { memory, memory_limit, batch_size, micro_batch_size };
+  return {
+    question() {
+      const sizes = Object.entries(feeds()).map(([name, feed]) => [name, ArrayBuffer.isView(feed) ? feed.length : feed.shape]);
+      return JSON.stringify([sizes, spec, trained]);
+    },
+    inspect: (graph) => requireRoom(graph, feeds(), spec, trained),
+  };
 }

@@ -3,30 +3,28 @@ import { join } from 'node:path';
 import { type Batch, dropoutMask } from '@tunefleet/models';
 import {
   type CompiledCache,
-  compile,
+  codeIdentity,
+  compileKept,
   type Executable,
   type Feed,
-  type Graph,
+  type Inspection,
   type Precision,
   type Provider,
-  releaseTensors,
   type Tensor,
 } from '@tunefleet/tensor';
-import { gradientName, LOSS_SCALE, passGraph, type Recomputed } from '../model/pass-graph.js';
+import { LOSS_SCALE, passGraph, type Recomputed } from '../model/pass-graph.js';
 import type { Trainable } from '../model/trainable.js';
-import { addInto } from '../optimizers/accumulation.js';
-import type { AdamWState, ParameterRange } from '../optimizers/adamw.js';
-import { viewOf } from '../parameters.js';
 import type { TrainingSpec } from '../spec.js';
+import type { GradientSum, TrainingState } from '../state/training-state.js';
 import type { PassSums } from './accumulate.js';
-import { rowFeeds, TouchedRows } from './touched-rows.js';
+import { distinctRows, type RowsRead, rowFeeds } from './touched-rows.js';
 
 export interface PassSettings extends Pick<TrainingSpec, 'threads' | 'seed' | 'memory' | 'cache' | 'precision'> {
   provider: Provider;
   /** an existing folder */
   scratch: string;
-  /** sees each training graph before a session is made of it */
-  inspect?: (graph: Graph) => void;
+  /** of each training graph */
+  inspection?: Inspection | undefined;
 }
 
 /** Tokens of an example beyond which attention's probabilities, which grow with their square, are computed again instead of kept. */
@@ -43,64 +41,49 @@ interface TrainingPass {
   first: boolean;
 }
 
-/** Of the tables that learn by rows, the rows that a batch reads. */
-type RowsRead = ReadonlyMap<string, ReturnType<TouchedRows['distinct']>>;
-
-/** The compiled forward (and backward) passes of one model over one flat array of parameters. Their files lie in `scratch`, the caller's to remove. */
+/** The compiled forward (and backward) passes of one model over its parameters, wherever they are. Their files lie in `scratch`, the caller's to remove. */
 export class Passes {
   readonly #model: Trainable;
-  readonly #parameters: Readonly<Record<string, Float32Array>>;
+  readonly #parameters: TrainingState['parameters'];
   readonly #settings: { threads: number; spinning: boolean; prepacking: boolean; provider: Provider; precision: Precision };
   readonly #lean: boolean;
   readonly #cache: CompiledCache | undefined;
   readonly #seed: number;
   readonly #scratch: string;
-  readonly #inspect: PassSettings['inspect'];
+  readonly #inspection: Inspection | undefined;
   #sites: ReadonlyMap<string, number> = new Map();
-  readonly #tables: ReadonlyMap<string, TouchedRows>;
-  /** Gradients of a micro-batch that is not its group's first, laid out as the parameters. */
-  #addend: Float32Array | null = null;
-  readonly #training = new Map<Recomputed, Executable>();
+  readonly #training = new Map<Recomputed, Promise<Executable>>();
   #validation: Executable | null = null;
 
   constructor(
     model: Trainable,
-    parameters: Float32Array,
-    { threads, seed, scratch, memory, cache, inspect, provider, precision = 'float32' }: PassSettings,
+    parameters: TrainingState['parameters'],
+    { threads, seed, scratch, memory, cache, inspection, provider, precision = 'float32' }: PassSettings,
   ) {
     this.#model = model;
-    this.#parameters = Object.fromEntries(model.layout.slots.map((slot) => [slot.name, viewOf(parameters, slot)]));
-    const { slots } = model.layout;
-    this.#tables = new Map(
-      [...(model.tables?.keys() ?? [])].map((name) => [name, new TouchedRows(slots.find((slot) => slot.name === name)!)]),
-    );
+    this.#parameters = parameters;
     this.#lean = memory === 'lean';
     this.#cache = cache;
     this.#settings = { threads, spinning: true, prepacking: !this.#lean, provider, precision };
     this.#seed = seed;
     this.#scratch = scratch;
-    this.#inspect = inspect;
+    this.#inspection = inspection;
   }
 
-  /** Forward and backward; the gradients of the summed loss times `scale` are added to `into` (written, where `first`). In float32 the scale is 1. */
-  async train(batch: Batch, { step, microBatch, scale, first }: TrainingPass, into: Float32Array): Promise<PassSums> {
+  /** Begins to make what `train` needs for such a batch, on a thread of its own; `train` says what went wrong. */
+  prepare(batch: Batch): void {
+    this.#trainingGraph(recomputedOf(batch, this.#lean)).catch(() => undefined);
+  }
+
+  /** Forward and backward; the gradients of the summed loss times `scale` are added to `sum` (begin it, where `first`). In float32 the scale is 1. */
+  async train(batch: Batch, { step, microBatch, scale, first }: TrainingPass, sum: GradientSum): Promise<PassSums> {
     const graph = await this.#trainingGraph(recomputedOf(batch, this.#lean));
     const masks = this.#masks(graph, batch, step, microBatch);
-    if (!first) this.#addend ??= new Float32Array(into.length);
-    const target = first ? into : this.#addend!;
-    const places = this.#model.layout.slots.flatMap((slot, index) =>
-      this.#tables.has(slot.name) ? [] : [[gradientName(index), viewOf(target, slot)] as const],
-    );
     const read = this.#rowsRead(batch);
     const scaled = this.#settings.precision === 'float16' ? { [LOSS_SCALE]: Float32Array.of(scale) } : {};
     const feeds = { ...this.#parameters, ...feedsWith(batch, read), ...masks, ...scaled };
-    const results = await graph.run(feeds, graph.outputNames, Object.fromEntries(places));
-    if (!first) addInto(into, target);
-    for (const [name, table] of this.#tables) {
-      const gradient = results[gradientName(this.#model.layout.slots.findIndex((slot) => slot.name === name))]!;
-      table.add(read.get(name)!.rows, gradient.data as Float32Array, into, first);
-      releaseTensors([gradient]);
-    }
+    const results = await graph.run(feeds, graph.outputNames, sum.places(first));
+    await sum.add(first, results, read);
     return sumsOf(results);
   }
 
@@ -116,43 +99,38 @@ export class Passes {
     return sumsOf(results);
   }
 
-  /** Ranges of the parameters that may have a gradient or moments: whole tensors, and of tables that learn by rows the rows read so far. */
-  touched(): ParameterRange[] {
-    return this.#model.layout.slots.flatMap(({ name, offset, length, decayed }) => {
-      const ranges = this.#tables.get(name)?.ranges() ?? [{ start: offset, end: offset + length }];
-      return ranges.map((range) => ({ ...range, decayed }));
-    });
-  }
-
-  /** A run goes on from these moments. */
-  recall(moments: AdamWState): void {
-    for (const table of this.#tables.values()) table.recall(moments);
-  }
-
   async release(): Promise<void> {
-    for (const graph of this.#training.values()) await graph.release();
+    // One that could not be made holds nothing.
+    for (const graph of this.#training.values()) await (await graph.catch(() => null))?.release();
     await this.#validation?.release();
   }
 
   #rowsRead(batch: Batch): RowsRead {
-    return new Map(
-      [...this.#tables].map(([name, table]) => [name, table.distinct(batch.feeds[this.#model.tables!.get(name)!] as Int32Array)]),
-    );
+    return new Map([...(this.#model.tables ?? [])].map(([name, ids]) => [name, distinctRows(batch.feeds[ids] as Int32Array)]));
   }
 
-  async #trainingGraph(recomputed: Recomputed): Promise<Executable> {
-    const graph = this.#training.get(recomputed) ?? (await this.#compile(true, recomputed));
+  #trainingGraph(recomputed: Recomputed): Promise<Executable> {
+    const graph = this.#training.get(recomputed) ?? this.#compile(true, recomputed);
     this.#training.set(recomputed, graph);
     return graph;
   }
 
   async #compile(training: boolean, recomputed?: Recomputed): Promise<Executable> {
-    const { outputs, dropout } = passGraph(this.#model, training, recomputed, training && this.#settings.precision === 'float16');
-    if (training) this.#sites = dropout;
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
-    const inspect = (graph: Graph): void => (training ? this.#inspect?.(graph) : undefined);
-    // The graph that a job begins with: that of validation is not waited for at its start.
-    return compile({ ...this.#settings, folder, outputs, inspect, cache: training ? this.#cache : undefined });
+    const pass = { training, recomputed, scaled: training && this.#settings.precision === 'float16' };
+    const { recipe } = this.#model;
+    const source = {
+      recipe: JSON.stringify([recipe, pass, codeIdentity(import.meta.url)]),
+      build: () => {
+        const { outputs, dropout } = passGraph(this.#model, pass.training, pass.recomputed, pass.scaled);
+        return { outputs, notes: [...dropout] };
+      },
+    };
+    const settings = { ...this.#settings, folder, inspection: training ? this.#inspection : undefined };
+    // The graph that a job begins with is kept: that of validation is not waited for at its start.
+    const { executable, notes } = await compileKept(source, settings, training && recipe !== null ? this.#cache : undefined);
+    if (training) this.#sites = new Map(notes);
+    return executable;
   }
 
   /** A mask a site, from (seed, step, micro-batch, site) alone. */

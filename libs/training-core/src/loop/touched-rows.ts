@@ -20,17 +20,6 @@ export class TouchedRows {
     this.#live = new Uint8Array(slot.shape[0]!);
   }
 
-  /** Distinct `ids` [tokens] in the order of their first use, and the place among them of each token. */
-  distinct(ids: Int32Array): { rows: Int32Array; places: Int32Array } {
-    const placeOf = new Int32Array(this.#live.length).fill(-1);
-    const rows: number[] = [];
-    const places = ids.map((id) => {
-      if (placeOf[id] === -1) placeOf[id] = rows.push(id) - 1;
-      return placeOf[id]!;
-    });
-    return { rows: Int32Array.from(rows), places };
-  }
-
   /** Adds the gradient [rows, width] of distinct rows to the flat gradients; `first`: of a group, whose table then begins at zero. */
   add(rows: Int32Array, gradient: Float32Array, flat: Float32Array, first: boolean): void {
     const table = viewOf(flat, this.#slot);
@@ -72,6 +61,26 @@ export class TouchedRows {
   }
 }
 
+interface DistinctRows {
+  rows: Int32Array;
+  /** of each token, its row's place in `rows` */
+  places: Int32Array;
+}
+
+/** Of each table that learns by rows, by its slot's name, the rows that a batch reads. */
+export type RowsRead = ReadonlyMap<string, DistinctRows>;
+
+/** Distinct `ids` [tokens] in the order of their first use. */
+export function distinctRows(ids: Int32Array): DistinctRows {
+  const placeOf = new Map<number, number>();
+  const places = ids.map((id) => {
+    const place = placeOf.get(id) ?? placeOf.size;
+    placeOf.set(id, place);
+    return place;
+  });
+  return { rows: Int32Array.from(placeOf.keys()), places };
+}
+
 /** Rows of a table whose ranges begin at multiples of four elements, as the kernels of the optimizer want them. */
 export const hasTouchableRows = ({ shape }: Pick<ParameterSlot, 'shape'>): boolean => shape.length === 2 && shape[1]! % 4 === 0;
 
@@ -79,7 +88,7 @@ export const hasTouchableRows = ({ shape }: Pick<ParameterSlot, 'shape'>): boole
 export const rowInputs = (table: string): { rows: string; places: string } => ({ rows: `${table}.rows`, places: `${table}.places` });
 
 /** Of a table by its slot's name and the name of the input that its ids come from. */
-export const rowFeeds = (table: string, { rows, places }: ReturnType<TouchedRows['distinct']>): Record<string, Feed> => ({
+export const rowFeeds = (table: string, { rows, places }: DistinctRows): Record<string, Feed> => ({
   [rowInputs(table).rows]: rows,
   [rowInputs(table).places]: places,
 });

@@ -1,17 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EngineIdentity, engineIdentity, type Graph, type Provider } from '@tunefleet/tensor';
+import { type EngineIdentity, engineIdentity, type Provider } from '@tunefleet/tensor';
 import { checkSpec } from '../check-spec.js';
-import { largestBatch, requireRoom } from '../estimate/require-room.js';
+import { largestBatch, roomInspection } from '../estimate/require-room.js';
 import { openTrainable } from '../model/open-trainable.js';
 import type { Trainable } from '../model/trainable.js';
-import { initAdamW, updateAdamW } from '../optimizers/adamw.js';
-import { clipFactor, globalNorm } from '../optimizers/clipping.js';
+import { clipFactor } from '../optimizers/clipping.js';
 import { initLossScale, nextLossScale, SMALLEST_SCALE } from '../optimizers/loss-scale.js';
 import { schedule } from '../schedules/schedule.js';
 import { sameEngine, settingsHash } from '../snapshot/identity.js';
 import { SNAPSHOT_SCHEMA } from '../snapshot/manifest.js';
-import { findSnapshot, pruneSnapshots, readSnapshot, type SnapshotState, writeSnapshot } from '../snapshot/snapshot.js';
+import { findSnapshot, pruneSnapshots, readSnapshot, writeSnapshot } from '../snapshot/snapshot.js';
 import {
   type ExampleSource,
   type MetricsRow,
@@ -20,6 +19,8 @@ import {
   type TrainingOutcome,
   type TrainingSpec,
 } from '../spec.js';
+import { homeOf, openState } from '../state/open-state.js';
+import type { TrainingState } from '../state/training-state.js';
 import { accumulate, means } from './accumulate.js';
 import { type NonFinite, nonFiniteError, SKIPPED_IN_A_ROW } from './non-finite.js';
 import { type DataOrder, dataOrder, packedByTokens, VALIDATION_TOKENS } from './order.js';
@@ -48,13 +49,23 @@ export async function train(
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
   try {
-    const model = await openTrainable(spec, scratch);
+    const home = homeOf({ ...spec, provider });
+    const model = await openTrainable({ ...spec, state: home }, scratch);
     try {
       const rows = await preparedRows(model, training, validation, hooks);
       if (!rows) return { outcome: 'stopped', steps: 0, trained_tokens: 0, folder: spec.folder };
-      const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider });
-      await run.begin(resume);
-      return await run.finish();
+      const state = await openState(model, home, { ...spec, provider, scratch });
+      try {
+        const run = new Run(spec, model, rows.training, rows.validation, hooks, { scratch, provider, state });
+        try {
+          await run.begin(resume);
+          return await run.finish();
+        } finally {
+          await run.close();
+        }
+      } finally {
+        await state.release();
+      }
     } finally {
       await model.close();
     }
@@ -79,10 +90,9 @@ async function preparedRows(
 }
 
 class Run {
+  readonly #state: TrainingState;
   readonly #order: DataOrder;
   readonly #rate: (step: number) => number;
-  readonly #state: SnapshotState;
-  readonly #gradients: Float32Array;
   readonly #passes: Passes;
   readonly #settings: string;
   readonly #engine: EngineIdentity;
@@ -98,17 +108,16 @@ class Run {
     readonly training: ExampleSource,
     readonly validation: ExampleSource | null,
     readonly hooks: TrainingHooks,
-    { scratch, provider }: { scratch: string; provider: Provider },
+    { scratch, provider, state }: { scratch: string; provider: Provider; state: TrainingState },
   ) {
     const { layout } = model;
+    this.#state = state;
     this.#order = dataOrder({ ...spec, count: training.count });
     const factor = schedule(spec.optimizer.schedule, this.#order.totalSteps);
     this.#rate = (step) => spec.optimizer.learning_rate * factor(step);
-    this.#state = { layout, parameters: new Float32Array(layout.size), moments: initAdamW(layout.size) };
-    this.#gradients = new Float32Array(layout.size);
     const largest = spec.memory_limit === undefined ? null : largestBatch(model, training, spec.micro_batch_size);
-    const inspect = (graph: Graph): void => (largest ? requireRoom(graph, this.#passes.feedsOf(largest), spec, layout.size) : undefined);
-    this.#passes = new Passes(model, this.#state.parameters, { ...spec, scratch, inspect, provider });
+    const inspection = largest ? roomInspection(() => this.#passes.feedsOf(largest), spec, layout.size) : undefined;
+    this.#passes = new Passes(model, state.parameters, { ...spec, scratch, inspection, provider });
     this.#engine = engineIdentity(spec.threads, provider);
     this.#settings = settingsHash({
       ...decidingSettings(spec),
@@ -118,14 +127,17 @@ class Run {
   }
 
   async begin(resume: string | null): Promise<void> {
-    if (resume === null) return this.model.initialize(this.#state.parameters);
+    if (resume === null) {
+      this.#prepare();
+      return this.#state.begin(({ parameters }) => this.model.initialize(parameters));
+    }
     const { folder, manifest } = await findSnapshot(resume);
     if (manifest.settings !== this.#settings) {
       throw new TrainingError('snapshot_mismatch', `snapshot ${folder} was made under other settings or on other data`);
     }
-    await readSnapshot(folder, manifest, this.#state);
-    this.#passes.recall(this.#state.moments);
     this.#step = manifest.step;
+    this.#prepare();
+    await this.#state.begin((state) => readSnapshot(folder, manifest, state));
     this.#tokens = manifest.trained_tokens;
     this.#skipped = manifest.skipped_in_a_row ?? 0;
     this.#lossScale = manifest.loss_scale ?? initLossScale();
@@ -134,16 +146,24 @@ class Run {
   }
 
   async finish(): Promise<TrainingOutcome> {
-    try {
-      while (this.#step < this.#order.totalSteps) {
-        const signal = await this.#oneStep();
-        if (signal === 'stop') return this.#outcome('stopped', this.spec.folder);
-        if (signal === 'pause') return this.#outcome('paused', await this.#snapshot());
-      }
-      return this.#outcome('finished', await this.#write('result'));
-    } finally {
-      await this.#passes.release();
+    while (this.#step < this.#order.totalSteps) {
+      const signal = await this.#oneStep();
+      if (signal === 'stop') return this.#outcome('stopped', this.spec.folder);
+      if (signal === 'pause') return this.#outcome('paused', await this.#snapshot());
     }
+    return this.#outcome('finished', await this.#write('result'));
+  }
+
+  close(): Promise<void> {
+    return this.#passes.release();
+  }
+
+  /** Has the session of the first pass made while the state is read. A device is not asked for two things at once. */
+  #prepare(): void {
+    if (this.#engine.provider !== undefined || this.#step >= this.#order.totalSteps) return;
+    const [rows] = this.#order.rowsOf(this.#step).microBatches;
+    const batch = this.model.network.batch(rows!.map((row) => this.training.get(row)));
+    if (batch) this.#passes.prepare(batch);
   }
 
   #outcome(outcome: TrainingOutcome['outcome'], folder: string): TrainingOutcome {
@@ -153,6 +173,7 @@ class Run {
   /** Gradients of a whole batch, the update, and what is due after it. A step that is interrupted before its update has changed nothing. */
   async #oneStep(): Promise<'continue' | 'pause' | 'stop'> {
     const { spec, hooks } = this;
+    const { gradients } = this.#state;
     const { epoch, lastOfEpoch, microBatches } = this.#order.rowsOf(this.#step);
     let first = true;
     let signal: ReturnType<TrainingHooks['shouldStop']> = 'continue';
@@ -165,16 +186,16 @@ class Run {
       microBatches,
       (examples) => this.model.network.batch(examples),
       (batch, microBatch) => {
-        const pass = this.#passes.train(batch, { step: this.#step, microBatch, scale: this.#scale, first }, this.#gradients);
+        const pass = this.#passes.train(batch, { step: this.#step, microBatch, scale: this.#scale, first }, gradients);
         first = false;
         return pass;
       },
       interrupted,
     );
     if (!sums) return signal;
-    if (first) this.#gradients.fill(0);
+    if (first) await gradients.clear();
     const rate = this.#rate(this.#step);
-    const fault = sums.fault ?? this.#update(sums.weight, rate, microBatches);
+    const fault = sums.fault ?? (await this.#update(sums.weight, rate, microBatches));
     this.#heed(fault);
     this.#step++;
     this.#tokens += sums.tokens;
@@ -215,16 +236,11 @@ class Run {
   }
 
   /** AdamW with the mean, clipped gradient. Where that is no finite number, nothing is changed and the fault is returned. */
-  #update(weight: number, rate: number, microBatches: readonly (readonly number[])[]): NonFinite | null {
-    const { optimizer } = this.spec;
-    const { layout, parameters, moments } = this.#state;
+  async #update(weight: number, rate: number, microBatches: readonly (readonly number[])[]): Promise<NonFinite | null> {
     const mean = (weight === 0 ? 1 : 1 / weight) / this.#scale;
-    const touched = this.#passes.touched();
-    const norm = globalNorm(this.#gradients, touched) * mean;
+    const norm = await this.#state.norm(mean);
     if (!Number.isFinite(norm)) return { quantity: 'gradient', value: norm, rows: microBatches.flat() };
-    const all = layout.slots.map(({ offset, length, decayed }) => ({ start: offset, end: offset + length, decayed }));
-    const ranges = optimizer.weight_decay === 0 ? touched : all;
-    updateAdamW(optimizer, moments, parameters, this.#gradients, ranges, mean * clipFactor(norm, optimizer.max_grad_norm), rate);
+    await this.#state.update(mean * clipFactor(norm, this.spec.optimizer.max_grad_norm), rate);
     return null;
   }
 
@@ -243,14 +259,14 @@ class Run {
   async #snapshot(): Promise<string> {
     const { spec } = this;
     const parent = join(spec.folder, 'snapshots');
-    const folder = await writeSnapshot(parent, this.#state, {
+    const folder = await writeSnapshot(parent, await this.#state.read(), {
       schema: SNAPSHOT_SCHEMA,
       step: this.#step,
       position: { epoch: Math.floor(this.#step / this.#order.stepsPerEpoch), batch: this.#step % this.#order.stepsPerEpoch },
       trained_tokens: this.#tokens,
       skipped_in_a_row: this.#skipped,
       generator: { algorithm: 'philox4x32-10', seed: spec.seed },
-      optimizer: { type: 'adamw', step: this.#state.moments.step },
+      optimizer: { type: 'adamw', step: this.#state.updates },
       settings: this.#settings,
       ...(this.#isHalf ? { loss_scale: this.#lossScale } : {}),
       engine: this.#engine,
@@ -265,7 +281,7 @@ class Run {
     const folder = join(this.spec.folder, name);
     await rm(folder, { recursive: true, force: true });
     await mkdir(join(folder, '..'), { recursive: true });
-    await this.model.write(folder, this.#state.parameters);
+    await this.model.write(folder, await this.#state.readParameters());
     return folder;
   }
 }
@@ -286,9 +302,10 @@ function decidingSettings({
   shuffle,
   seed,
   memory = 'fast',
+  state,
 }: TrainingSpec): object {
   const decided = { ...optimizer, non_finite };
   const data = { epochs, batch_size, micro_batch_size, max_steps, shuffle, seed };
   const half = precision === 'float32' ? {} : { precision };
-  return { task, freeze, base_precision, ...half, adapter, vocabulary, optimizer: decided, memory, ...data };
+  return { task, freeze, base_precision, ...half, adapter, vocabulary, optimizer: decided, memory, state, ...data };
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import {
+  type Backbone,
   blockLinears,
   CLASSIFIER_HEADS,
   headShapes,
@@ -9,14 +10,24 @@ import {
   writeAdapterLabels,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
-import { type Adaptable, adaptableClassifier, adapterFault, mapWeights } from '@tunefleet/models';
+import {
+  type Adaptable,
+  adaptableClassifier,
+  adapterFault,
+  type BasePrecision,
+  type BaseWeights,
+  classifierOf,
+  mapWeights,
+  unreadTensors,
+  wholeNetwork,
+} from '@tunefleet/models';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import { type ClassifierBase, inOrder, openClassifierBase, sameClasses } from './classifier-base.js';
 import type { LoraTuningOptions } from './lora.js';
-import { loraGraph } from './lora-graph.js';
-import { continuedLoraPlan, newAdapter, newLoraPlan, place, trained } from './lora-plan.js';
-import { adaptedClassifier, frozenBody } from './planned-classifier.js';
-import type { Trainable } from './trainable.js';
+import { type AdaptedModel, loraGraph } from './lora-graph.js';
+import { continuedLoraPlan, newAdapter, newLoraPlan, type PlanData, place, planData, planOf, trained } from './lora-plan.js';
+import { fromRecipe } from './recipe.js';
+import type { ModelGraph, Trainable } from './trainable.js';
 
 export interface ClassifierLoraOptions extends Omit<LoraTuningOptions, 'vocabulary'> {
   labels: readonly string[];
@@ -36,11 +47,8 @@ export async function classifierLoraTuning(options: ClassifierLoraOptions): Prom
     const start = continueFrom === undefined ? null : await startFrom(continueFrom, opened);
     const plan = start ? continuedLoraPlan(model, start, settings, adapterFault(model, start)) : newLoraPlan(model, settings);
     const frozen = await mapWeights(weights, body, scratch, quantizedIn(model, precision));
-    const adapted = adaptedClassifier(
-      backbone,
-      frozenBody(body, (builder) => frozen.in(builder)),
-    );
-    const graph = loraGraph(adapted, plan, adapter.dropout);
+    const recipe = { backbone, body: [...body], precision, dropout: adapter.dropout, plan: planData(plan) };
+    const graph = classifierLoraGraph(recipe, frozen.in);
     return {
       ...graph,
       async initialize(parameters) {
@@ -62,8 +70,43 @@ export async function classifierLoraTuning(options: ClassifierLoraOptions): Prom
   }
 }
 
+/** LoRA of a classifier of which only the tensors' names and shapes need be known, its head a new one: its graph can be made, not run. */
+export function plannedClassifierLora(
+  backbone: Backbone,
+  { body, head }: Pick<ClassifierBase, 'body' | 'head'>,
+  precision: BasePrecision,
+  adapter: LoraSpec,
+): ModelGraph {
+  const model = adaptableClassifier(backbone, new Map([...body, ...head]));
+  const plan = planData(newLoraPlan(model, withHead(adapter, { head })));
+  const recipe = { backbone, body: [...body], precision, dropout: adapter.dropout, plan };
+  return classifierLoraGraph(recipe, unreadTensors(body, quantizedIn(model, precision)));
+}
+
+interface ClassifierLoraRecipe {
+  backbone: Backbone;
+  /** the base's tensors */
+  body: (readonly [name: string, shape: readonly number[]])[];
+  precision: BasePrecision;
+  dropout: number;
+  plan: PlanData;
+}
+
+const classifierLoraGraph = (recipe: ClassifierLoraRecipe, frozen: BaseWeights['in']): ModelGraph =>
+  fromRecipe('classifier-lora', recipe, ({ backbone, body, dropout, plan }) => {
+    const known = new Set(body.map(([name]) => name));
+    const adapted: AdaptedModel = {
+      network: wholeNetwork(classifierOf(backbone)),
+      weights(builder, whole) {
+        const still = frozen(builder);
+        return (name) => whole.get(name) ?? (known.has(name) ? still(name) : undefined);
+      },
+    };
+    return loraGraph(adapted, planOf(plan), dropout);
+  });
+
 /** What is new is trained whole: PEFT's names of a head, and the pooler where the base has none. */
-function withHead({ type: _lora, ...settings }: LoraSpec, { head }: ClassifierBase) {
+function withHead({ type: _lora, ...settings }: LoraSpec, { head }: Pick<ClassifierBase, 'head'>) {
   const pooler = head.has('bert.pooler.dense.weight') ? ['pooler'] : [];
   return { ...settings, modules_to_save: [...new Set([...(settings.modules_to_save ?? []), ...CLASSIFIER_HEADS, ...pooler])] };
 }

@@ -2,6 +2,7 @@ import { type LlamaConfig, llamaTensorShapes, openLlamaFolder, writeLlamaFolder 
 import { causalLlama, weightParts } from '@tunefleet/models';
 import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
 import { grownConfig, grownRows } from './grow-vocabulary.js';
+import { fromRecipe } from './recipe.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { ModelGraph, Trainable } from './trainable.js';
 
@@ -26,14 +27,16 @@ export async function fullTuning(base: string, vocabulary?: number): Promise<Tra
 
 /** Full tuning of a model of which only the configuration need be known. */
 export function plannedFull(config: LlamaConfig): ModelGraph {
-  const layout = flatLayout(llamaTensorShapes(config));
-  return {
-    network: causalLlama(config),
-    layout,
-    dropout: new Map(),
-    build(builder) {
-      const byName = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
-      return { parameters: [...byName.values()], ...weightParts((name) => byName.get(name)) };
-    },
-  };
+  return fromRecipe('full', config, (config) => {
+    const layout = flatLayout(llamaTensorShapes(config));
+    return {
+      network: causalLlama(config),
+      layout,
+      dropout: new Map(),
+      build(builder) {
+        const byName = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
+        return { parameters: [...byName.values()], ...weightParts((name) => byName.get(name)) };
+      },
+    };
+  });
 }

@@ -1,11 +1,11 @@
-import { float32Tensor, type Tensor, writeClassifierFolder } from '@tunefleet/model-formats';
-import { classifierOf, mapWeights, weightParts } from '@tunefleet/models';
-import { tensorsOf, viewOf } from '../parameters.js';
+import { type Backbone, float32Tensor, type Tensor, writeClassifierFolder } from '@tunefleet/model-formats';
+import { classifierOf, headNetwork, mapWeights, type Network, weightParts } from '@tunefleet/models';
+import type { GraphBuilder, Value } from '@tunefleet/tensor';
+import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
 import { type ClassifierBase, openClassifierBase } from './classifier-base.js';
 import { frozenFeatures } from './frozen-features.js';
-import { frozenBody, plannedHead } from './planned-classifier.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
-import type { Trainable } from './trainable.js';
+import type { ModelGraph, Trainable } from './trainable.js';
 
 export interface HeadOptions {
   base: string;
@@ -19,17 +19,23 @@ export interface HeadOptions {
 /** A head on a frozen backbone: the backbone runs once over each row, in evaluation mode, and never again. */
 export async function headTuning({ base, labels, seed, threads, scratch }: HeadOptions): Promise<Trainable> {
   const opened = await openClassifierBase(base, labels, seed);
-  const { backbone, head } = opened;
-  const frozen = await mapWeights(opened.weights, opened.body, scratch);
-  const classifier = classifierOf(backbone);
-  const { hiddenSize } = backbone.config;
-  const body = frozenBody(opened.body, (builder) => frozen.in(builder));
-  const graph = plannedHead(backbone, head, body);
+  const { backbone, body, head } = opened;
+  const frozen = await mapWeights(opened.weights, body, scratch);
+  const still: FrozenBody = (builder) => {
+    const of = frozen.in(builder);
+    return (name) => (body.has(name) ? of(name) : undefined);
+  };
+  const graph = plannedHead(backbone, head, still);
   const { layout } = graph;
+  const { hiddenSize: width } = backbone.config;
   return {
     ...graph,
     prepare: (source, stopped) =>
-      frozenFeatures({ source, stopped, classifier, width: hiddenSize, parts: (builder) => weightParts(body(builder)), threads, scratch }),
+      frozenFeatures({
+        ...{ source, stopped, width, threads, scratch },
+        classifier: classifierOf(backbone),
+        parts: (builder) => weightParts(still(builder)),
+      }),
     async initialize(parameters) {
       for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
     },
@@ -41,6 +47,27 @@ export async function headTuning({ base, labels, seed, threads, scratch }: HeadO
     async close() {
       await opened.weights.close();
       await frozen.release();
+    },
+  };
+}
+
+/** Weights of a frozen backbone in a graph: undefined for names that it has not. */
+export type FrozenBody = (builder: GraphBuilder) => (name: string) => Value | undefined;
+
+/** A head of these tensors over what a frozen backbone says of each row. */
+export function plannedHead(backbone: Backbone, head: ReadonlyMap<string, readonly number[]>, body: FrozenBody): ModelGraph {
+  const layout = flatLayout(head);
+  return {
+    // One product: compiled sooner than found.
+    recipe: null,
+    // Rows come with features (`Trainable.prepare`).
+    network: headNetwork(classifierOf(backbone), backbone.config.hiddenSize) as Network,
+    layout,
+    dropout: new Map(),
+    build(builder) {
+      const learning = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
+      const still = body(builder);
+      return { parameters: [...learning.values()], ...weightParts((name) => learning.get(name) ?? still(name)) };
     },
   };
 }

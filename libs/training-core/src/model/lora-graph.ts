@@ -11,7 +11,7 @@ export interface AdaptedModel {
 }
 
 /** LoRA as a graph: y = W x + scaling B A dropout(x) for the linears of the plan, everything else as the model has it. */
-export function loraGraph({ network, weights }: AdaptedModel, plan: LoraPlan, dropout: number): ModelGraph {
+export function loraGraph({ network, weights }: AdaptedModel, plan: LoraPlan, dropout: number): Omit<ModelGraph, 'recipe'> {
   const { modules, saved } = plan;
   const layout = layoutOf(plan);
   const maskOf = (module: string): string => `${module}.dropout`;

@@ -20,6 +20,22 @@ export interface LoraPlan {
   saved: ReadonlyMap<string, { shape: Shape }>;
 }
 
+/** A plan as plain data, for the recipe of a graph. */
+export interface PlanData {
+  modules: LoraPlan['modules'];
+  saved: (readonly [name: string, shape: Shape])[];
+}
+
+export const planData = ({ modules, saved }: LoraPlan): PlanData => ({
+  modules,
+  saved: [...saved].map(([name, { shape }]) => [name, shape] as const),
+});
+
+export const planOf = ({ modules, saved }: PlanData): LoraPlan => ({
+  modules,
+  saved: new Map(saved.map(([name, shape]) => [name, { shape }])),
+});
+
 /** The plan of a new adapter. Errors: `invalid_spec`, naming the setting. */
 export function newLoraPlan(model: Adaptable, settings: LoraSettings): LoraPlan {
   let fault: ReturnType<typeof loraFault>;

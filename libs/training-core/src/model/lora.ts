@@ -15,7 +15,8 @@ import {
 import { type LoraSpec, TrainingError } from '../spec.js';
 import { grownConfig, grownRows } from './grow-vocabulary.js';
 import { type AdaptedModel, loraGraph } from './lora-graph.js';
-import { continuedLoraPlan, type LoraPlan, newAdapter, newLoraPlan, place, trained } from './lora-plan.js';
+import { continuedLoraPlan, type LoraPlan, newAdapter, newLoraPlan, type PlanData, place, planData, planOf, trained } from './lora-plan.js';
+import { fromRecipe } from './recipe.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
 import type { ModelGraph, Trainable } from './trainable.js';
 
@@ -55,7 +56,7 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
     await weights.release();
     throw error;
   }
-  const graph = languageModelGraph(weights, plan, adapter.dropout);
+  const graph = languageModelGraph({ config, precision, dropout: adapter.dropout, plan: planData(plan) }, weights.in);
   const { layout } = graph;
   return {
     ...graph,
@@ -76,24 +77,31 @@ export async function loraTuning(options: LoraTuningOptions): Promise<Trainable>
 /** LoRA on a base of which only the configuration is known: its graph can be made, not run. */
 export const plannedLora = (config: LlamaConfig, precision: BasePrecision, adapter: LoraSpec): ModelGraph =>
   languageModelGraph(
-    { config, in: unreadWeights(config, precision) },
-    newLoraPlan(adaptableLanguageModel(config), adapter),
-    adapter.dropout,
+    { config, precision, dropout: adapter.dropout, plan: planData(newLoraPlan(adaptableLanguageModel(config), adapter)) },
+    unreadWeights(config, precision),
   );
 
-function languageModelGraph(frozen: Pick<BaseWeights, 'config' | 'in'>, plan: LoraPlan, dropout: number): ModelGraph {
-  const { config } = frozen;
-  const own = savedConfig(config, plan.saved);
-  const shapes = llamaTensorShapes(own);
-  const model: AdaptedModel = {
-    network: causalLlama(own),
-    weights(builder, whole) {
-      const weight = savedWeights(config, frozen.in(builder), whole);
-      return (name) => (shapes.has(name) ? weight(name) : undefined);
-    },
-  };
-  return loraGraph(model, plan, dropout);
+interface LanguageModelRecipe {
+  config: LlamaConfig;
+  precision: BasePrecision;
+  dropout: number;
+  plan: PlanData;
 }
+
+const languageModelGraph = (recipe: LanguageModelRecipe, frozen: BaseWeights['in']): ModelGraph =>
+  fromRecipe('lora', recipe, ({ config, dropout, plan: data }) => {
+    const plan = planOf(data);
+    const own = savedConfig(config, plan.saved);
+    const shapes = llamaTensorShapes(own);
+    const model: AdaptedModel = {
+      network: causalLlama(own),
+      weights(builder, whole) {
+        const weight = savedWeights(config, frozen(builder), whole);
+        return (name) => (shapes.has(name) ? weight(name) : undefined);
+      },
+    };
+    return loraGraph(model, plan, dropout);
+  });
 
 /** Added tokens are learned in embedding and head. */
 function checkVocabulary({ vocabularySize }: LlamaConfig, { saved }: LoraPlan, vocabulary: number | undefined): void {

@@ -19,11 +19,14 @@ export function openTrainable(spec: TrainingSpec, scratch: string): Promise<Trai
     continueFrom,
     seed,
     threads,
+    state,
   } = spec;
   if (task?.type === 'classification') {
     const { labels } = task;
     if (adapter.type === 'lora') return classifierLoraTuning({ base, baseName, labels, precision, adapter, continueFrom, seed, scratch });
-    return freeze ? headTuning({ base, labels, seed, threads, scratch }) : classifierTuning(base, labels, seed);
+    return freeze
+      ? headTuning({ base, labels, seed, threads, scratch })
+      : classifierTuning(base, { labels, seed, byRows: state !== 'device' });
   }
   if (adapter.type === 'full') return fullTuning(base, vocabulary);
   return loraTuning({ base, baseName, precision, adapter, vocabulary, continueFrom, seed, scratch });

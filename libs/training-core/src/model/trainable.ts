@@ -10,6 +10,8 @@ export interface WeightParts extends Omit<NetworkParts, 'dropout'> {
 
 /** What of a model its graph is made of. */
 export interface ModelGraph {
+  /** All that `network` and `build` depend on, as text (`fromRecipe`); null: its compiled graphs are not kept. */
+  recipe: string | null;
   network: Network;
   layout: FlatLayout;
   /** names of inputs that a training graph is fed masks of 0 and 1 / (1 - probability) by, beside the network's own */

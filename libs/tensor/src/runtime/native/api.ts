@@ -1,5 +1,6 @@
 import koffi, { type LibraryHandle } from 'koffi';
 import { mainLibrary } from '../library.js';
+import { loadLibrary } from './foreign.js';
 
 /** An address of ONNX Runtime's own: an OrtSession, an OrtValue, ... */
 export type Handle = bigint;
@@ -85,13 +86,8 @@ export interface OrtApi extends Functions, Releases {
 
 type Native = ReturnType<LibraryHandle['func']>;
 
-/** koffi calls on stacks of its own, by default of 128 KiB off the main thread: kernels of ONNX Runtime need more. Bytes; its largest. */
-const STACK = 16 << 20;
-
 const load = (): OrtApi => {
-  // Only before the first library: with several copies of this module in a process (tests), another one has done it.
-  if (koffi.config().async_stack_size !== STACK) koffi.config({ sync_stack_size: STACK, async_stack_size: STACK });
-  const library = koffi.load(mainLibrary());
+  const library = loadLibrary(mainLibrary());
   // OrtApiBase: GetApi, GetVersionString.
   const base: unknown = library.func('void *OrtGetApiBase()')();
   const at = (structure: unknown, slot: number, result: string, types: readonly string[]): Native =>

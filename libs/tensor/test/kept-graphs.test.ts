@@ -1,14 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import {
   type CompiledCache,
   type CompileOptions,
-  compile,
+  compileKept,
+  type Executable,
   GraphBuilder,
   gradients,
+  type Inspection,
   linear,
   matmul,
   reduceSum,
@@ -17,6 +19,7 @@ import {
   writeWeightsFile,
 } from '../src/index.js';
 import { hasNativeInterface } from '../src/runtime/session.js';
+import type { GraphSettings } from '../src/runtime/written-graph.js';
 
 const ROWS = 96;
 const WIDTH = 64;
@@ -39,11 +42,37 @@ const outputsOver = async (factor = 1): Promise<CompileOptions['outputs']> => {
   return { loss, dx, da };
 };
 
-const bytesOf = async (options: CompileOptions): Promise<string[]> => {
-  const executable = await compile({ threads: 2, ...options });
+const bytesIn = async (executable: Executable): Promise<string[]> => {
   const results = await executable.run({ x: noise(ROWS * WIDTH, 3), a: noise(8 * WIDTH, 4) });
   await executable.release();
   return Object.values(results).map(({ data }) => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'));
+};
+
+interface Asked extends GraphSettings {
+  outputs: CompileOptions['outputs'];
+  cache?: CompiledCache;
+  /** default: the same for all */
+  recipe?: string;
+  onBuild?: () => void;
+}
+
+const compiled = ({ outputs, cache, recipe = 'recipe', onBuild, ...settings }: Asked) => {
+  const build = () => {
+    onBuild?.();
+    return { outputs, notes: { of: recipe } };
+  };
+  return compileKept({ recipe, build }, { threads: 2, ...settings }, cache);
+};
+
+const bytesOf = async (asked: Asked): Promise<string[]> => {
+  const { executable, notes } = await compiled(asked);
+  expect(notes).toEqual({ of: asked.recipe ?? 'recipe' });
+  return bytesIn(executable);
+};
+
+/** What must not happen. */
+const refuse = (): never => {
+  throw new Error('the graph was built');
 };
 
 const cacheIn = (folder: string, changes: Partial<CompiledCache> = {}): CompiledCache => ({ folder, weights: 'w', bytes: 1e9, ...changes });
@@ -60,20 +89,56 @@ test.each(hasNativeInterface() ? (['node', 'native'] as const) : (['node'] as co
     const written = await stat(join(cache.folder, entry!, 'weights.bin'));
     // The matrix and a packed copy of it for each way in which it is read.
     expect(written.size).toBeGreaterThanOrEqual(3 * 4 * WIDTH * WIDTH);
-    expect(await bytesOf({ outputs, engineInterface, cache })).toEqual(plain);
+    expect(await bytesOf({ outputs, engineInterface, cache, onBuild: refuse })).toEqual(plain);
     expect((await stat(join(cache.folder, entry!, 'weights.bin'))).mtimeMs).toBe(written.mtimeMs);
   },
 );
 
-test('other weights, another graph and other packing are other entries', async () => {
+test('other weights, another recipe, another precision and other packing are other entries', async () => {
   const folder = await temporary();
   const outputs = await outputsOver();
   const first = await bytesOf({ outputs, cache: cacheIn(folder) });
   const other = await bytesOf({ outputs: await outputsOver(2), cache: cacheIn(folder, { weights: 'others' }) });
   expect(other).not.toEqual(first);
-  await bytesOf({ outputs: { loss: outputs['loss']!, da: outputs['da']! }, cache: cacheIn(folder) });
+  await bytesOf({ outputs: { loss: outputs['loss']!, da: outputs['da']! }, recipe: 'another', cache: cacheIn(folder) });
   await bytesOf({ outputs, cache: cacheIn(folder), prepacking: false });
-  expect(await readdir(folder)).toHaveLength(4);
+  await bytesOf({ outputs, cache: cacheIn(folder), precision: 'float16' });
+  expect(await readdir(folder)).toHaveLength(5);
+  // Neither threads nor where files lie change what is kept.
+  await bytesOf({ outputs, cache: cacheIn(folder), threads: 1, spinning: true, folder: await temporary(), onBuild: refuse });
+});
+
+test('a kept graph that passed an inspection is not built to be asked the same again; another question is asked, and may refuse', async () => {
+  const cache = cacheIn(join(await temporary(), 'graphs'));
+  const outputs = await outputsOver();
+  const asked: string[] = [];
+  const inspectionOf = (question: string, refusal?: Error): Inspection => ({
+    question: () => question,
+    inspect(graph) {
+      expect(graph.values.length).toBeGreaterThan(0);
+      asked.push(question);
+      if (refusal) throw refusal;
+    },
+  });
+  await bytesOf({ outputs, cache, inspection: inspectionOf('first') });
+  await bytesOf({ outputs, cache, inspection: inspectionOf('first'), onBuild: refuse });
+  await bytesOf({ outputs, cache, inspection: inspectionOf('second') });
+  await bytesOf({ outputs, cache, inspection: inspectionOf('second'), onBuild: refuse });
+  expect(asked).toEqual(['first', 'second']);
+  const refusal = new Error('too large');
+  for (let times = 0; times < 2; times++)
+    await expect(compiled({ outputs, cache, inspection: inspectionOf('third', refusal) })).rejects.toBe(refusal);
+  expect(asked).toEqual(['first', 'second', 'third', 'third']);
+});
+
+test.each(['model.onnx', 'weights.bin', 'notes.json'])('where the %s of an entry is cut off, the graph is compiled anew', async (name) => {
+  const cache = cacheIn(join(await temporary(), 'graphs'));
+  const outputs = await outputsOver();
+  const plain = await bytesOf({ outputs, cache });
+  const [entry] = await readdir(cache.folder);
+  const file = join(cache.folder, entry!, name);
+  await truncate(file, (await stat(file)).size >> 1);
+  expect(await bytesOf({ outputs, cache })).toEqual(plain);
 });
 
 test('what a killed process left half written goes; what another one is writing stays', async () => {
@@ -93,8 +158,8 @@ test('beyond its bound the entries unused for longest go; sessions that map one 
   const folder = await temporary();
   const outputs = await outputsOver();
   const plain = await bytesOf({ outputs });
-  const session = await compile({ outputs, threads: 2, cache: cacheIn(folder) });
-  const held = await compile({ outputs, threads: 2, cache: cacheIn(folder) });
+  const { executable: session } = await compiled({ outputs, cache: cacheIn(folder) });
+  const { executable: held } = await compiled({ outputs, cache: cacheIn(folder) });
   await bytesOf({ outputs, cache: cacheIn(folder, { weights: 'later', bytes: 100_000 }) });
   expect(await readdir(folder)).toHaveLength(1);
   for (const executable of [session, held]) {

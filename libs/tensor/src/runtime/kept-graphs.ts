@@ -1,11 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { engineIdentity } from './engine-identity.js';
-import type { EngineSession } from './engine-session.js';
-import { createSession } from './session.js';
-import type { SessionSettings } from './settings.js';
+import type { GraphFace } from './graph-face.js';
 
 /** Where compiled graphs are kept from one process to the next. */
 export interface CompiledCache {
@@ -17,12 +13,28 @@ export interface CompiledCache {
   readonly bytes: number;
 }
 
+/** What is known of a kept graph besides the session's files. */
+export interface KeptNotes<Notes = unknown> {
+  readonly face: GraphFace;
+  /** what the graph's maker wants to have again with it: plain data */
+  readonly notes: Notes;
+}
+
+/** A kept graph. */
+export interface Entry extends KeptNotes {
+  /** the optimized graph, its packed weights beside it */
+  readonly model: string;
+  readonly folder: string;
+}
+
 const MODEL = 'model.onnx';
-const WEIGHTS = 'weights.bin';
+const NOTES = 'notes.json';
+/** Name of the file of weights, beside the model. */
+export const WEIGHTS = 'weights.bin';
 const PARTIAL = /\.(\d+)\.partial$/;
 
 /** This start of the machine: files of an earlier one may be torn, since they are not synced. Null where the system does not say. */
-const bootId = (): string | null => {
+export const bootId = (): string | null => {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   } catch {
@@ -30,14 +42,17 @@ const bootId = (): string | null => {
   }
 };
 
-/**
- * The graph in ONNX (so whatever a pass does counts), the weights, ONNX Runtime's build and the kind of processor that they were packed for. Threads
- * do not count: neither the optimized graph nor the packing depends on them.
- */
-const keyOf = (model: Uint8Array, boot: string, cache: CompiledCache, { provider, prepacking }: SessionSettings): string => {
-  const { engine, cpuKernelClass } = engineIdentity(1);
-  const rest = JSON.stringify([boot, engine, cpuKernelClass, provider ?? 'cpu', prepacking ?? true, cache.weights]);
-  return createHash('sha256').update(model).update(rest).digest('hex');
+/** The kept graph of that key, marked as used now; null where there is none. */
+export const findKept = async ({ folder }: CompiledCache, key: string): Promise<Entry | null> => {
+  const home = join(folder, key);
+  try {
+    const kept = JSON.parse(await readFile(join(home, NOTES), 'utf8')) as KeptNotes;
+    const now = new Date();
+    await utimes(home, now, now);
+    return { ...kept, model: join(home, MODEL), folder: home };
+  } catch {
+    return null;
+  }
 };
 
 const isAlive = (pid: number): boolean => {
@@ -73,8 +88,9 @@ const prune = async ({ folder, bytes }: CompiledCache): Promise<void> => {
 /** The weights, and a packed copy of each for the forward and for the backward pass. */
 const COPIES = 3;
 
-/** Whether so many bytes fit the bound, and take no more than half of what is free on the disk: snapshots and results need it more. */
-const hasRoom = async ({ folder, bytes }: CompiledCache, needed: number): Promise<boolean> => {
+/** Whether a graph over so many bytes of weights fits the bound, and takes no more than half of what is free on the disk: snapshots and results need it more. */
+export const hasRoom = async ({ folder, bytes }: CompiledCache, weights: number): Promise<boolean> => {
+  const needed = COPIES * weights;
   if (needed > bytes) return false;
   try {
     await mkdir(folder, { recursive: true });
@@ -85,39 +101,23 @@ const hasRoom = async ({ folder, bytes }: CompiledCache, needed: number): Promis
   }
 };
 
-/** Makes a session and keeps what it worked out. */
-const keep = async (path: string, entry: string, settings: SessionSettings, cache: CompiledCache): Promise<EngineSession> => {
+/**
+ * Keeps a graph: `write` is told the path for the model, and that of its weights beside it. Nothing of it is seen under the key before it is whole. Throws what `write` throws,
+ * or that the folder cannot be written.
+ */
+export const keep = async <T>(cache: CompiledCache, key: string, kept: KeptNotes, write: (model: string) => Promise<T>): Promise<T> => {
+  const entry = join(cache.folder, key);
   const partial = `${entry}.${process.pid}.partial`;
   try {
     await mkdir(partial, { recursive: true });
-    const session = await createSession(path, settings, { saveTo: { model: join(partial, MODEL), weights: WEIGHTS } });
+    const result = await write(join(partial, MODEL));
+    await writeFile(join(partial, NOTES), JSON.stringify(kept));
     // Another process may have been quicker: its entry is as good.
     await rename(partial, entry).catch(() => rm(partial, { recursive: true, force: true }));
     await prune(cache).catch(() => undefined);
-    return session;
-  } catch {
+    return result;
+  } catch (error) {
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
-    return createSession(path, settings);
+    throw error;
   }
-};
-
-/**
- * A session of the model in a file with `weightBytes` of frozen weights: from the cache, or made of that file and then kept in the cache. The results are the same bytes. Where the cache
- * cannot be written, the session is made without it.
- */
-export const cachedSession = async (
-  path: string,
-  weightBytes: number,
-  settings: SessionSettings,
-  cache: CompiledCache,
-): Promise<EngineSession> => {
-  const boot = bootId();
-  if (boot === null || !(await hasRoom(cache, COPIES * weightBytes))) return createSession(path, settings);
-  const entry = join(cache.folder, keyOf(await readFile(path), boot, cache, settings));
-  const known = await stat(join(entry, MODEL)).catch(() => null);
-  if (!known) return keep(path, entry, settings, cache);
-  const now = new Date();
-  await utimes(entry, now, now).catch(() => undefined);
-  // Another process may have removed it since.
-  return createSession(join(entry, MODEL), settings, { optimized: true }).catch(() => createSession(path, settings));
 };

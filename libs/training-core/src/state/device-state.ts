@@ -1,0 +1,126 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Copier, compile, copier, type DeviceTensor, type Executable, type Provider } from '@tunefleet/tensor';
+import { type AdamWSpec, initAdamW } from '../optimizers/adamw.js';
+import { nextOf, normGraph, type StateGraph, type StateKind, stateInput, updateGraph, updateScalars } from '../optimizers/on-device.js';
+import { type FlatLayout, viewOf } from '../parameters.js';
+import type { SnapshotState } from '../snapshot/snapshot.js';
+import type { TrainingSpec } from '../spec.js';
+import { DeviceGradients } from './device-gradients.js';
+import type { GradientSum, TrainingState } from './training-state.js';
+
+export interface DeviceSettings extends Pick<TrainingSpec, 'threads'> {
+  provider: Provider;
+  optimizer: AdamWSpec;
+  /** an existing folder */
+  scratch: string;
+}
+
+type Kept = Exclude<StateKind, 'gradient' | 'addend'>;
+
+interface StateGraphs {
+  readonly update: Executable;
+  readonly norm: Executable;
+}
+
+/** Compiles a graph over state. */
+export type CompileState = (graph: StateGraph) => Promise<Executable>;
+
+/**
+ * State in tensors of a provider, one a slot: passes, sums, norm and update read and write them where they lie. What crosses over in a step is scalars;
+ * whole tensors do when a run begins and when they are read.
+ */
+export class DeviceState implements TrainingState {
+  readonly #layout: FlatLayout;
+  readonly #optimizer: AdamWSpec;
+  readonly #mover: Copier;
+  readonly #graphs: StateGraphs;
+  readonly #tensors: Readonly<Record<Kept, readonly DeviceTensor[]>>;
+  readonly #gradients: DeviceGradients;
+  #updates = 0;
+  readonly parameters: TrainingState['parameters'];
+
+  private constructor(layout: FlatLayout, optimizer: AdamWSpec, mover: Copier, graphs: StateGraphs, compileState: CompileState) {
+    const tensors = (): DeviceTensor[] => layout.slots.map(({ shape }) => mover.allocate(shape));
+    this.#layout = layout;
+    this.#optimizer = optimizer;
+    this.#mover = mover;
+    this.#graphs = graphs;
+    this.#tensors = { parameter: tensors(), first: tensors(), second: tensors() };
+    this.#gradients = new DeviceGradients(layout, tensors, mover, compileState);
+    this.parameters = Object.fromEntries(layout.slots.map(({ name }, index) => [name, this.#tensors.parameter[index]!]));
+  }
+
+  /** Errors: Error, naming the provider, where it is not there or its memory cannot be reached. */
+  static async open(layout: FlatLayout, { provider, threads, optimizer, scratch }: DeviceSettings): Promise<DeviceState> {
+    const compileState: CompileState = async (graph) =>
+      compile({ ...graph, provider, threads, spinning: true, folder: await mkdtemp(join(scratch, 'state-')) });
+    const graphs = { update: await compileState(updateGraph(layout, optimizer)), norm: await compileState(normGraph(layout)) };
+    return new DeviceState(layout, optimizer, await copier(provider), graphs, compileState);
+  }
+
+  get gradients(): GradientSum {
+    return this.#gradients;
+  }
+
+  get updates(): number {
+    return this.#updates;
+  }
+
+  async begin(fill: (state: SnapshotState) => Promise<void>): Promise<void> {
+    const { size, slots } = this.#layout;
+    const state: SnapshotState = { layout: this.#layout, parameters: new Float32Array(size), moments: initAdamW(size) };
+    await fill(state);
+    this.#updates = state.moments.step;
+    const { parameter, first, second } = this.#tensors;
+    for (const [index, slot] of slots.entries()) {
+      await this.#mover.copy(viewOf(state.parameters, slot), parameter[index]!);
+      await this.#mover.copy(viewOf(state.moments.first, slot), first[index]!);
+      await this.#mover.copy(viewOf(state.moments.second, slot), second[index]!);
+    }
+  }
+
+  async norm(factor: number): Promise<number> {
+    const { squares } = await this.#graphs.norm.run({ ...this.#gradients.feeds, factor: Float32Array.of(factor) });
+    return Math.sqrt(squares!.data[0]!);
+  }
+
+  async update(factor: number, rate: number): Promise<void> {
+    this.#updates++;
+    const state = { ...this.#feeds('parameter'), ...this.#feeds('first'), ...this.#feeds('second') };
+    const feeds = { ...state, ...this.#gradients.feeds, ...updateScalars(this.#optimizer, this.#updates, factor, rate) };
+    const places = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [nextOf(name), tensor]));
+    const { update } = this.#graphs;
+    await update.run(feeds, update.outputNames, places);
+  }
+
+  readParameters(): Promise<Float32Array> {
+    return this.#read('parameter');
+  }
+
+  async read(): Promise<SnapshotState> {
+    const [parameters, first, second] = [await this.#read('parameter'), await this.#read('first'), await this.#read('second')];
+    return { layout: this.#layout, parameters, moments: { step: this.#updates, first, second } };
+  }
+
+  async release(): Promise<void> {
+    for (const tensor of Object.values(this.#tensors).flat()) tensor.release();
+    await this.#gradients.release();
+    for (const graph of Object.values(this.#graphs)) await graph.release();
+    await this.#mover.release();
+  }
+
+  async #read(kind: Kept): Promise<Float32Array> {
+    const flat = new Float32Array(this.#layout.size);
+    for (const [index, slot] of this.#layout.slots.entries()) await this.#mover.read(this.#tensors[kind][index]!, viewOf(flat, slot));
+    return flat;
+  }
+
+  #feeds(kind: Kept): Record<string, DeviceTensor> {
+    return stateFeeds(kind, this.#tensors[kind]);
+  }
+}
+
+/** Tensors, one a slot, by the names that graphs over state give them. */
+export const stateFeeds = (kind: StateKind, tensors: readonly DeviceTensor[]): Record<string, DeviceTensor> =>
+  Object.fromEntries(tensors.map((tensor, index) => [stateInput(kind, index), tensor]));
