@@ -54,7 +54,8 @@ test('a job that no pod has the memory for fails once its rows are known, before
 }, 60_000);
 
 test('one that fits exactly is trained', async () => {
-  const { peak_memory_bytes } = (await declare(20e9), await fleet.api<FineTuningEstimate>('POST', '/estimate', body)).body;
+  await declare(20e9);
+  const { peak_memory_bytes } = (await fleet.api<FineTuningEstimate>('POST', '/estimate', body)).body;
   await declare(peak_memory_bytes);
   const { id } = (await fleet.api<FineTuningJob>('POST', '/jobs', body)).body;
   expect((await ended(fleet, id)).status).toBe('succeeded');

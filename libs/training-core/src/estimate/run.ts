@@ -32,11 +32,11 @@ export interface RunEstimate {
 
 /** Making a session: seconds an operator, measured on graphs of 4,000 to 8,000 (2.5 to 3.3 s for 4,571). */
 const START_SECONDS = 0.0006;
-/** Calling an operator, however little it does: what a step of 8,000 takes beyond its kernels, and its smallest kernels themselves (docs/benchmarks.md). */
+/** Calling an operator, however little it does: what a step of 8,000 takes beyond its kernels, and its views. */
 const CALL_SECONDS = 8e-6;
 
-/** The widest seen (docs/benchmarks.md, "Memory of training"): time on a busy machine alone, 21.2 s said for 32.1 s; memory 2,486 MB for 2,824 MB. */
-const ERROR = { seconds: 0.35, peak_memory_bytes: 0.12 };
+/** The widest seen (docs/benchmarks.md, "Memory and time foretold"): 128 tokens lean, 0.64 s said for 0.87; 4,096 tokens lean, 2,711 MiB said for 3,921. */
+const ERROR = { seconds: 0.26, peak_memory_bytes: 0.31 };
 
 /** Resident bytes of the training process at their highest: those of the largest micro-batch there can be. */
 export const estimateMemory = (base: Backbone, run: PlannedRun): number => new Estimate(base, run).memory();
