@@ -69,3 +69,17 @@ export const smallJob = (training_file: string, more: Record<string, unknown> = 
     ...({ tunefleet: { adapter: { type: 'full' }, micro_batch_size: 4, ...(tunefleet as object) } } as object),
   };
 };
+
+/** All events of a job, newest first, page by page. */
+export async function events(client: OpenAI, job: string): Promise<{ id: string; message: string; type: string | undefined }[]> {
+  const all = [];
+  for await (const event of client.fineTuning.jobs.listEvents(job, { limit: 7 }))
+    all.push({ id: event.id, message: event.message, type: event.type });
+  return all;
+}
+
+/** Cancels what a test file left running. */
+export async function cancelJobs(client: OpenAI): Promise<void> {
+  for await (const job of client.fineTuning.jobs.list())
+    if (['queued', 'running', 'validating_files', 'paused'].includes(job.status)) await client.fineTuning.jobs.cancel(job.id);
+}

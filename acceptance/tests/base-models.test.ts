@@ -1,4 +1,6 @@
-import { createReadStream, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type OpenAI from 'openai';
@@ -84,6 +86,49 @@ test('a GGUF file becomes a base that can be tuned and asked', async () => {
   expect(error).toBeNull();
   const answer = await client.chat.completions.create({ model: tuned ?? '', messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 });
   expect(answer.usage?.completion_tokens).toBeGreaterThan(0);
+}, 120_000);
+
+test("an adapter that left as PEFT's comes back: it answers as before, goes on, and leaves again", async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tunefleet-adapter-'));
+  const exported = async (model: string, into: string): Promise<string> => {
+    const path = `/models/${encodeURIComponent(model)}/export`;
+    const archive = await client.get<Response>(path, { query: { format: 'peft' }, __binaryResponse: true });
+    mkdirSync(join(folder, into));
+    execFileSync('tar', ['-xf', '-', '-C', join(folder, into)], { input: Buffer.from(await archive.arrayBuffer()) });
+    return join(folder, into);
+  };
+  const rows = await upload(client, chatRows(10));
+  const job = async (model: string, block: object) => {
+    const created = await client.fineTuning.jobs.create(smallJob(rows.id, { model, tunefleet: { max_steps: 3, ...block } }));
+    return jobEnds(client, created.id);
+  };
+  const adapter = { type: 'lora', rank: 4, alpha: 8, targets: ['q_proj', 'down_proj'], rank_pattern: { q_proj: 2 } };
+  const { fine_tuned_model: tuned, error } = await job('tunefleet-base', { adapter, optimizer: { learning_rate: 5e-2 } });
+  expect(error).toBeNull();
+  const names = ['adapter_config.json', 'adapter_model.safetensors'];
+  const first = await exported(tuned ?? '', 'first');
+  const files = await Promise.all(names.map((name) => put(join(first, name), name)));
+  await raw('POST', '/base_models', { name: 'returned', base: 'tunefleet-base', source: { type: 'files', files } });
+  expect(await ended('returned')).toMatchObject({ status: 'ready', error: null });
+  expect(await weightsOf('returned')).toBe(await weightsOf(tuned ?? ''));
+  const answer = async (model: string) => {
+    const messages = [{ role: 'user' as const, content: 'I lost my card' }];
+    const { choices } = await client.chat.completions.create({ model, messages, max_tokens: 24, temperature: 0 });
+    return choices[0]?.message.content;
+  };
+  expect(await answer('returned')).toEqual(await answer(tuned ?? ''));
+  expect(await answer('returned')).not.toEqual(await answer('tunefleet-base'));
+
+  const next = await job('returned', { adapter: { type: 'lora' } });
+  expect(next.error).toBeNull();
+  expect(next.tunefleet).toMatchObject({ adapter });
+  expect(next.fine_tuned_model).toMatch(/^ft:returned:/);
+  const last = await exported(next.fine_tuned_model ?? '', 'last');
+  const config = (path: string): unknown => JSON.parse(readFileSync(join(path, 'adapter_config.json'), 'utf8'));
+  expect(config(last)).toEqual(config(first));
+  expect(await weightsOf(next.fine_tuned_model ?? '')).not.toBe(await weightsOf('returned'));
+  await expect(job('returned', { adapter: { type: 'lora', rank: 8 } })).rejects.toMatchObject({ param: 'tunefleet.adapter.rank' });
+  rmSync(folder, { recursive: true });
 }, 120_000);
 
 test('a request sent again makes one base; another for the same name is refused', async () => {

@@ -1,2 +1,1 @@
 export { convertGguf } from './convert-gguf.js';
-export { mergeAdapter } from './merge-adapter.js';

@@ -41,6 +41,10 @@ const CASES: Case[] = [
   { name: 'llama-classification', spec: () => classifying() },
   { name: 'llama-frozen-backbone', spec: () => classifying({ freeze: { backbone: true } }), building: true },
   { name: 'bert-classification', spec: () => classifying({ base: folderOf('tiny-bert-classifier') }), building: true },
+  {
+    name: 'bert-lora',
+    spec: () => classifying({ base: folderOf('tiny-bert-classifier'), adapter: { ...LORA, dropout: 0, targets: ['query', 'value'] } }),
+  },
 ];
 
 test.each(CASES)('$name is printed as committed', async ({ name, spec: specFor, providers = ['cpu'], building = false, recomputed }) => {

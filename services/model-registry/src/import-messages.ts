@@ -4,8 +4,8 @@ import type { Described } from './domain/describe-folder.js';
 export interface ImportJob {
   /** What the source gave. */
   input: string;
-  /** Folder of the base that an adapter is merged into; null for a whole model. */
-  base: string | null;
+  /** The base that an adapter is put over; null for a whole model. */
+  base: { folder: string; described: Described } | null;
   /** Where a converted model goes; it does not exist yet. */
   output: string;
 }

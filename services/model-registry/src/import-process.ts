@@ -2,11 +2,11 @@
 // another and knows nothing of the fleet. Its parent's channel closing ends it.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isGgufFile, isModelFile } from '@tunefleet/contracts';
+import { isAdapterFile, isGgufFile, isModelFile } from '@tunefleet/contracts';
 import { ModelFormatError } from '@tunefleet/model-formats';
-import { convertGguf, mergeAdapter } from '@tunefleet/model-import';
+import { convertGguf } from '@tunefleet/model-import';
 import { TextTokenizer, TokenizationError } from '@tunefleet/tokenization';
-import { describeFolder } from './domain/describe-folder.js';
+import { describeAdapter, describeFolder } from './domain/describe-folder.js';
 import { fileSha256 } from './domain/file-hash.js';
 import type { ConvertedFile, ImportJob, ImportMessage } from './import-messages.js';
 
@@ -15,15 +15,16 @@ const send = (message: ImportMessage): void => void process.send?.(message);
 async function convert({ input, base, output }: ImportJob): Promise<void> {
   let step = 0;
   const progress = (): void => send({ type: 'progress', done: ++step });
-  const gguf = (await readdir(input)).find(isGgufFile);
-  if (base !== null) await mergeAdapter(base, input, output, progress);
-  else if (gguf !== undefined) await convertGguf(join(input, gguf), output, progress);
-  const folder = base === null && gguf === undefined ? input : output;
-  const described = await describeFolder(folder);
+  const given = await readdir(input);
+  const gguf = base === null ? given.find(isGgufFile) : undefined;
+  if (gguf !== undefined) await convertGguf(join(input, gguf), output, progress);
+  const folder = gguf === undefined ? input : output;
+  const described = base ? await describeAdapter(folder, base) : await describeFolder(folder);
   progress();
-  await TextTokenizer.load(folder);
+  // An adapter has a tokenizer of its own where it came with added tokens.
+  await TextTokenizer.load(base && !given.includes('tokenizer.json') ? base.folder : folder);
   const files: ConvertedFile[] = [];
-  for (const path of (await readdir(folder)).filter(isModelFile).sort()) {
+  for (const path of (await readdir(folder)).filter((name) => isModelFile(name) || (base && isAdapterFile(name))).sort()) {
     const file = join(folder, path);
     files.push({ file, path, sha256: await fileSha256(file), bytes: (await stat(file)).size });
     progress();

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { ApiError, BaseModelObject, BaseModelSource } from '@tunefleet/contracts';
 import { type Bus, connect } from '@tunefleet/messaging';
+import { openSafetensors, weightsSha256Of } from '@tunefleet/model-formats';
 import { openObjectStore } from '@tunefleet/object-store';
 import { createLogger } from '@tunefleet/service';
 import {
@@ -100,7 +101,7 @@ test('a GGUF file of the hub is converted', async () => {
   expect((await resolved('tiny')).files.map(({ path }) => path)).toContain('chat_template.jinja');
 });
 
-test('a PEFT folder is merged into its base and becomes one itself', async () => {
+test('a PEFT folder stays an adapter over its base, and is a base itself', async () => {
   const fixtures = join(repository, 'libs', 'models', 'test', 'fixtures');
   const read = (folder: string, names: string[]) =>
     Object.fromEntries(names.map((name) => [name, readFileSync(join(fixtures, folder, name))]));
@@ -109,16 +110,39 @@ test('a PEFT folder is merged into its base and becomes one itself', async () =>
   await start('plain');
   expect(await ended('plain')).toMatchObject({ status: 'ready' });
   hub.files = read('adapters/patterns', ['adapter_config.json', 'adapter_model.safetensors']);
-  expect((await startAdapter('merged', 'nobody')).body.error).toMatchObject({ code: 'model_not_found', param: 'base' });
-  await startAdapter('merged', 'plain');
-  expect(await ended('merged')).toMatchObject({ status: 'ready', error: null });
-  const [plain, merged] = await Promise.all([resolved('plain'), resolved('merged')]);
-  expect([merged.parameters, merged.base, merged.adapter]).toEqual([plain.parameters, 'merged', null]);
-  expect(merged.weights_sha256).not.toBe(plain.weights_sha256);
+  expect((await startAdapter('adapted', 'nobody')).body.error).toMatchObject({ code: 'model_not_found', param: 'base' });
+  const before = (await stored()).length;
+  await startAdapter('adapted', 'plain');
+  expect(await ended('adapted')).toMatchObject({ status: 'ready', error: null });
+  expect(await stored()).toHaveLength(before + 2);
+  const [plain, adapted] = await Promise.all([resolved('plain'), resolved('adapted')]);
+  const { parameters, weights_sha256: base_weights_sha256 } = plain;
+  expect(adapted).toMatchObject({
+    kind: 'base',
+    base: 'adapted',
+    parameters,
+    base_weights_sha256,
+    default_adapter: 'lora',
+    head: 'language_model',
+  });
+  const paths = (files: typeof plain.adapter) => files?.map(({ path }) => path).sort();
+  expect([paths(adapted.files), paths(adapted.adapter)]).toEqual([
+    paths(plain.files),
+    ['adapter_config.json', 'adapter_model.safetensors'],
+  ]);
+  const weights = await openSafetensors(join(fixtures, 'adapters/patterns/adapter_model.safetensors'));
+  expect(adapted.weights_sha256).toBe(await weightsSha256Of(weights));
+  await weights.close();
+  expect((await call('GET', '/models/adapted')).body).toMatchObject({ tunefleet: { kind: 'base', adapter_of: 'plain' } });
+  expect((await startAdapter('twice', 'adapted')).body.error).toMatchObject({ code: 'not_supported', param: 'base' });
+  expect((await call('DELETE', '/base_models/plain')).body.error).toMatchObject({ code: 'model_in_use', param: 'name' });
   await start('no-base');
   expect((await ended('no-base')).error).toMatchObject({ code: 'import_failed', message: expect.stringContaining('is a PEFT adapter') });
   await startAdapter('unfit', 'from-hub');
   expect((await ended('unfit')).error).toMatchObject({ code: 'invalid_model', message: expect.stringContaining('(invalid_shape)') });
+  await call('DELETE', '/base_models/adapted');
+  expect(await stored()).toHaveLength(before);
+  expect((await call('DELETE', '/base_models/plain')).status).toBe(200);
 });
 
 test('a classifier of another family is a base too', async () => {

@@ -155,6 +155,10 @@ test('a job that continues an adapter keeps its shape', () => {
   const after = (adapter: object) => resolveSettings({ adapter }, auto, model, parent).adapter;
   expect(resolveSettings(undefined, auto, model, parent).adapter).toEqual(parent);
   expect(after({ dropout: 0.1 })).toEqual({ ...parent, dropout: 0.1 });
+  // PEFT sorts names, and writes out what all of them are.
+  const over = (targets: string[]) => resolveSettings(undefined, auto, model, { ...parent, targets }).adapter;
+  expect(over(['down_proj', 'q_proj'])).toMatchObject({ targets: ['q_proj', 'down_proj'] });
+  expect(over(['down_proj', 'gate_proj', 'k_proj', 'o_proj', 'q_proj', 'up_proj', 'v_proj'])).toMatchObject({ targets: 'all-linear' });
   expect(refusal(() => after({ type: 'lora', rank: 8 })).param).toBe('tunefleet.adapter.rank');
   expect(refusal(() => after({ modules_to_save: ['lm_head'] })).param).toBe('tunefleet.adapter.modules_to_save');
   expect(refusal(() => after({ rank_pattern: { 'layers.1.*': 2 } })).param).toBe('tunefleet.adapter.rank_pattern');

@@ -22,8 +22,8 @@ afterAll(async () => {
 
 const create = async (body: object = BODY): Promise<string> => (await fleet.api<FineTuningJob>('POST', '/jobs', body)).body.id;
 /** A pod for one job; resolves with its exit code. */
-async function exitOf(job: string, signal?: () => Promise<NodeJS.Signals>): Promise<number | null> {
-  const pod = await fleet.run('trainer-pod', { TUNEFLEET_JOB_ID: job });
+async function exitOf(job: string, signal?: () => Promise<NodeJS.Signals>, env: Record<string, string> = {}): Promise<number | null> {
+  const pod = await fleet.run('trainer-pod', { TUNEFLEET_JOB_ID: job, ...env });
   const exit = new Promise<number | null>((resolve) => (pod.exitCode === null ? pod.once('exit', resolve) : resolve(pod.exitCode)));
   if (signal) pod.kill(await signal());
   return exit;
@@ -59,4 +59,11 @@ test('it exits 42 when trying again cannot help, and the job fails with the reas
     status: 'failed',
     error: { code: 'training_failed', message: expect.stringMatching(/loss|norm/) },
   });
+}, 60_000);
+
+test('a job that needs more memory than its pod may use fails with that code, not tried again', async () => {
+  const id = await create();
+  await jobIn(fleet, id, ['queued']);
+  expect(await exitOf(id, undefined, { TUNEFLEET_POD_MEMORY_BYTES: '100000000' })).toBe(42);
+  expect(await ended(fleet, id)).toMatchObject({ status: 'failed', error: { code: 'insufficient_memory' } });
 }, 60_000);

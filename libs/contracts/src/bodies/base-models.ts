@@ -34,7 +34,7 @@ export type BaseModelSource = Type.Static<typeof BaseModelSource>;
 export const CreateBaseModelBody = strict({
   name: BaseName,
   source: BaseModelSource,
-  /** For a PEFT adapter: the base that it is merged into. */
+  /** For a PEFT adapter: the base that it is put over. */
   base: Type.Optional(Type.String({ minLength: 1, maxLength: 512 })),
 });
 export type CreateBaseModelBody = Type.Static<typeof CreateBaseModelBody>;

@@ -12,6 +12,8 @@ export const ModelTunefleet = Type.Union([
     parameters: Type.Integer(),
     context: Type.Integer(),
     head: ModelHead,
+    /** The base that it is an adapter over, where it was imported as one. */
+    adapter_of: Type.Optional(Type.String()),
   }),
   Type.Object({
     kind: Type.Union([Type.Literal('version'), Type.Literal('checkpoint')]),

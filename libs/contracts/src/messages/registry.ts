@@ -41,7 +41,7 @@ export const ResolvedModel = Type.Object({
   base: Id,
   project: Nullable(Project),
   weights_sha256: Type.String(),
-  /** The root base's `weights_sha256`. */
+  /** The root base's `weights_sha256`; of a base that is an adapter, that of the model beneath. */
   base_weights_sha256: Type.String(),
   parameters: Type.Integer(),
   context: Type.Integer(),
@@ -51,7 +51,7 @@ export const ResolvedModel = Type.Object({
   default_adapter: Type.Union([Type.Literal('full'), Type.Literal('lora')]),
   /** Hugging Face folder to load: the base's for an adapter, the tuned model's own for full tuning. Tokenizer files are always among them. */
   files: Type.Array(ObjectLink),
-  /** PEFT folder beside it, or null. */
+  /** PEFT folder beside it (a base may be one, too), or null. */
   adapter: Nullable(Type.Array(ObjectLink)),
   /** That `files` are loaded in, to answer as in training. */
   base_precision: BasePrecision,

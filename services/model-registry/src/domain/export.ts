@@ -39,7 +39,8 @@ export async function exportModel(
   const folder = await folderOf(store, base, version);
   const modified = new Date((version ?? base).created_at * 1000);
   const stored = (file: StoredFile): TarFile => ({ path: file.path, bytes: file.bytes, read: () => read(objects, file) });
-  const adapter = version?.manifest.adapter.type === 'lora' ? version.manifest.files : null;
+  const own = version?.manifest.adapter.type === 'lora' ? version.manifest.files : null;
+  const adapter = version ? own : (base.adapter?.files ?? null);
   if (format === 'peft') {
     if (!adapter)
       throw refuse(

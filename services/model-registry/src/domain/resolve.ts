@@ -67,12 +67,21 @@ export async function resolve(store: Store, objects: ObjectStore, project: strin
   const links = (files: StoredFile[]): Promise<ObjectLink[]> => Promise.all(files.map(link));
   const { rates, default_adapter, parameters, context } = base;
   const head = version ? headOfVersion(version) : headOfBase(base);
-  const common = { base: base.name, base_weights_sha256: base.weights_sha256, parameters, context, head, rates, default_adapter };
+  const common = {
+    base: base.name,
+    base_weights_sha256: base.adapter?.over_sha256 ?? base.weights_sha256,
+    parameters,
+    context,
+    head,
+    rates,
+    default_adapter,
+  };
   const files = await links(await folderOf(store, base, version));
   const plain = { adapter: null, base_precision: 'float32' } as const;
   if (!version) {
+    const over = base.adapter ? { ...plain, adapter: await links(base.adapter.files) } : plain;
     const owner = base.project === BUNDLED ? null : base.project;
-    return { ...common, id: base.name, kind: 'base', project: owner, weights_sha256: base.weights_sha256, files, ...plain };
+    return { ...common, id: base.name, kind: 'base', project: owner, weights_sha256: base.weights_sha256, files, ...over };
   }
   const { manifest, id, kind } = version;
   const loaded =

@@ -21,6 +21,7 @@ export const baseView = (store: Store, project: string, base: BaseRecord): Model
     parameters: base.parameters,
     context: base.context,
     head: headOfBase(base),
+    ...(base.adapter ? { adapter_of: base.adapter.over } : {}),
   },
 });
 

@@ -7,7 +7,7 @@ const BUCKET = 'model-registry';
 
 type BaseView = Pick<BaseRecord, 'id' | 'project' | 'created_at'> & { name: string };
 type VersionView = Pick<VersionRecord, 'id' | 'project' | 'created_at' | 'kind' | 'base' | 'parent'>;
-export type ImportEntry = WorkEntry & Pick<ImportRecord, 'created_at' | 'name' | 'request' | 'deleting'>;
+export type ImportEntry = WorkEntry & Pick<ImportRecord, 'created_at' | 'name' | 'request' | 'base' | 'deleting'>;
 type AliasView = Pick<AliasRecord, 'id' | 'project' | 'created_at' | 'name' | 'model'>;
 
 export type BaseRecords = Records<BaseRecord, BaseView>;
@@ -48,8 +48,8 @@ export async function openStore(bus: Bus): Promise<Store> {
       bucket: BUCKET,
       prefix: 'import',
       schema: ImportRecord,
-      project: ({ id, project, created_at, name, request, deleting, work }) => ({
-        ...{ id, project, created_at, name, request, deleting },
+      project: ({ id, project, created_at, name, request, base, deleting, work }) => ({
+        ...{ id, project, created_at, name, request, base, deleting },
         work: summarize(work),
       }),
     }),

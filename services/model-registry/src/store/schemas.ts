@@ -15,6 +15,8 @@ export const BaseRecord = Type.Object({
   weights_sha256: Type.String(),
   parameters: Type.Integer(),
   context: Type.Integer(),
+  /** Of a base that is a PEFT adapter over another one: its own files (`files` are then the other's), and what it was put over. */
+  adapter: Type.Optional(Type.Object({ files: Type.Array(StoredFile), over: Type.String(), over_sha256: Type.String() })),
   /** Left out in records from before there were others: a language model. */
   head: Type.Optional(ModelHead),
   rates: Type.Object({ full: Type.Number(), lora: Type.Number() }),
@@ -52,7 +54,7 @@ export const ImportRecord = Type.Object({
   name: Type.String(),
   request: Type.String(),
   source: BaseModelSource,
-  /** Name of the base that an adapter is merged into; null for a whole model. */
+  /** Name of the base that an adapter is put over; null for a whole model. */
   base: Nullable(Type.String()),
   /** The end of it was asked for and is not done yet. */
   deleting: Type.Boolean(),
@@ -67,5 +69,6 @@ export const ImportResult = Type.Object({
   parameters: Type.Integer(),
   context: Type.Integer(),
   head: ModelHead,
+  adapter: BaseRecord.properties.adapter,
 });
 export type ImportResult = Type.Static<typeof ImportResult>;

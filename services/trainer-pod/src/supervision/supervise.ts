@@ -123,9 +123,12 @@ async function conclude({ metrics, published, context, job, parts }: Supervised,
     }
     case 'yielded':
       return { type: context.wish() === 'pause' ? 'paused' : 'drained' };
-    case 'failed':
+    case 'failed': {
       parts.bus.logger.warn({ job, code: last.code, reason: last.message }, 'training failed');
-      return { type: 'failed', error: { code: 'training_failed', message: last.message, param: null }, retry: !last.permanent };
+      // The one fault of a run that the API has a code for; the others are told by their message.
+      const code = last.code === 'insufficient_memory' ? last.code : 'training_failed';
+      return { type: 'failed', error: { code, message: last.message, param: null }, retry: !last.permanent };
+    }
   }
 }
 

@@ -67,6 +67,14 @@ function targetsOf(given: readonly string[], { targets, linears }: ModuleNames):
   return [...targets, ...linears].filter((name) => given.includes(name));
 }
 
+/** Targets that a PEFT folder names, in the order in which a job answers them; PEFT writes every linear as the list of their names. */
+function inOrder(found: readonly string[] | string, { targets, linears }: ModuleNames): readonly string[] | string {
+  if (typeof found === 'string') return found;
+  if (targets.every((name) => found.includes(name))) return 'all-linear';
+  const place = (name: string): number => [...targets, ...linears].indexOf(name);
+  return found.toSorted((a, b) => place(a) - place(b));
+}
+
 /** What can be told without the model's files. Throws `invalid_value`. */
 function check(settings: LoraSettings, { linears, others }: ModuleNames): void {
   try {
@@ -99,7 +107,7 @@ function continued(given: Given, parent: ParentAdapter, names: ModuleNames): Ada
         param: 'tunefleet.adapter.type',
       },
     );
-  const kept = wholeLoraSettings(parent);
+  const kept = wholeLoraSettings({ ...parent, targets: inOrder(parent.targets, names) });
   const wanted = settingsOf(given, kept, names);
   for (const key of KEYS)
     if (key !== 'dropout' && JSON.stringify(wanted[key]) !== JSON.stringify(kept[key]))

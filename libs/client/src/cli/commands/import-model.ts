@@ -89,7 +89,7 @@ export function importCommand(models: Command, define: Define): void {
       .command('import <source>')
       .description('make a base model of a Hugging Face folder, a GGUF file or hf:owner/name; waits until it is ready')
       .requiredOption('--name <name>', 'what it is to be called')
-      .option('--base <model>', 'for a PEFT adapter: the base that it is merged into')
+      .option('--base <model>', 'for a PEFT adapter: the base that it is put over')
       .option('--revision <revision>', 'branch, tag or commit of hf:owner/name (main)'),
     importModel,
   );

@@ -43,7 +43,7 @@ async function checkFiles(
 function checkBase(paths: ReadonlySet<string>, base: string | undefined): void {
   const adapter = [...paths].some(isAdapterFile);
   if (adapter && base === undefined) {
-    throw new ApiError('missing_required_parameter', "A PEFT adapter is merged into its base: name that one as 'base'.", { param: 'base' });
+    throw new ApiError('missing_required_parameter', "A PEFT adapter is loaded over its base: name that one as 'base'.", { param: 'base' });
   }
   if (!adapter && base !== undefined) {
     throw new ApiError('invalid_value', "'base' goes with a PEFT adapter (adapter_config.json, adapter_model.safetensors).", {

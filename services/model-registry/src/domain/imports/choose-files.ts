@@ -19,7 +19,7 @@ export function chooseFiles(names: readonly string[], where: string, adapter: bo
 /** The adapter and, where it has one, its tokenizer; what else of a model lies beside it belongs to the base. */
 function adapterFiles(names: readonly string[], where: string): string[] {
   if (!names.includes('adapter_config.json'))
-    throw fault(`${where} has no adapter_config.json, so that there is nothing to merge into \`base\``);
+    throw fault(`${where} has no adapter_config.json, so that there is nothing to put over \`base\``);
   return names.filter((name) => isAdapterFile(name) || (isModelFile(name) && /^(tokenizer|special_tokens_map|chat_template)/.test(name)));
 }
 

@@ -54,7 +54,7 @@ export async function openImports(parts: ImportParts): Promise<Imports> {
     reconcileMs: Math.min(1000, leaseMs / 4), // looks further apart than half a lease count as outages
     onClaim: async ({ project, source, request, base }): Promise<ImportSpec> => ({
       ...{ source, request },
-      base: base === null ? null : (await find(store, project, base)).base.files,
+      base: base === null ? null : beneath((await find(store, project, base)).base),
     }),
     onComplete: async (record, _attempt, result) => {
       if (record.deleting) throw new ApiError('invalid_state', 'The base model was deleted while it was imported.');
@@ -133,9 +133,23 @@ async function requireBase(store: Store, project: string, name: string): Promise
     if (error instanceof ApiError) throw new ApiError(error.code, error.message, { param: 'base' });
     throw error;
   });
-  if (version) throw new ApiError('not_supported', `'${name}' is a tuned model; an adapter is merged into a base.`, { param: 'base' });
+  if (version) throw new ApiError('not_supported', `'${name}' is a tuned model; an adapter is put over a base.`, { param: 'base' });
+  if (base.adapter)
+    throw new ApiError(
+      'not_supported',
+      `'${name}' is an adapter itself, over '${base.adapter.over}'; an adapter is put over a whole model.`,
+      {
+        param: 'base',
+      },
+    );
   return base.name;
 }
+
+const beneath = ({ name, files, weights_sha256, parameters, context, head = 'language_model' }: BaseRecord): ImportSpec['base'] => ({
+  name,
+  files,
+  described: { weights_sha256, parameters, context, head },
+});
 
 const taken = (name: string): ApiError =>
   new ApiError('invalid_value', `There is a base model '${name}' already. Choose another name, or delete that one first.`, {
@@ -146,4 +160,5 @@ const baseOf = ({ project, name, created_at }: ImportRecord, result: ImportResul
   ...{ id: `${project}/${name}`, project, created_at, schema: 1, name },
   ...result,
   ...defaultSettings(result.head),
+  ...(result.adapter ? { default_adapter: 'lora' } : {}),
 });
