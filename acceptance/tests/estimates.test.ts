@@ -42,6 +42,23 @@ describe('an estimate', () => {
     expect((await client.fineTuning.jobs.list({ limit: 1 })).data[0]?.id).toBe(before);
   });
 
+  test('is answered for classifiers too: a frozen backbone needs least', async () => {
+    const labelled = Array.from({ length: 40 }, (_, row) => JSON.stringify({ text: `row number ${row}`, label: row % 2 ? 'odd' : 'even' }));
+    const rows = (await upload(client, labelled.join('\n'))).id;
+    const needs = async (settings: object): Promise<number> => {
+      const { status, body } = await estimate({ training_file: rows, tunefleet: { task: 'classification', ...settings } });
+      expect([status, body]).toMatchObject([200, { seconds: expect.any(Number), tokens: expect.any(Number) }]);
+      return (body as unknown as Estimate).peak_memory_bytes;
+    };
+    const [whole, adapted, frozen] = [
+      await needs({}),
+      await needs({ adapter: { type: 'lora' } }),
+      await needs({ freeze: { backbone: true } }),
+    ];
+    expect(frozen).toBeLessThan(whole);
+    expect(adapted).toBeLessThan(whole);
+  });
+
   test('is refused as the job would be', async () => {
     expect((await estimate({ training_file: 'file-none' })).body).toMatchObject({
       error: { code: 'file_not_found', param: 'training_file' },

@@ -15,6 +15,7 @@ export {
   headShapes,
   type ModelFolder,
   openModelFolder,
+  parseBackbone,
   writeClassifierFolder,
 } from './hugging-face/model-folder.js';
 export { openWeights } from './hugging-face/weights.js';

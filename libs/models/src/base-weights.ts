@@ -97,9 +97,11 @@ function placedTensors(weights: TensorReader, names: readonly string[], home: st
 }
 
 /** Weights that a graph can be made of, not run: where their bytes lie is left open. */
-export function unreadWeights(config: LlamaConfig, precision: BasePrecision): BaseWeights['in'] {
-  const shapes = llamaTensorShapes(config);
-  const quantized = quantizedIn(config, precision);
+export const unreadWeights = (config: LlamaConfig, precision: BasePrecision): BaseWeights['in'] =>
+  unreadTensors(llamaTensorShapes(config), quantizedIn(config, precision));
+
+/** The same of tensors by their shapes, of which the `quantized` are in 4-bit blocks. */
+export function unreadTensors(shapes: ReadonlyMap<string, readonly number[]>, quantized: ReadonlySet<string>): BaseWeights['in'] {
   const names = [...shapes.keys()].flatMap((name) => (quantized.has(name) ? [codesOf(name), scalesOf(name)] : [name]));
   const sources = Object.fromEntries(names.map((name) => [name, { file: '', offset: 0 }]));
   return (builder) => frozenWeights(builder, shapes, sources);

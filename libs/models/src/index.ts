@@ -8,6 +8,7 @@ export {
   type BaseWeightsOptions,
   mapWeights,
   openBaseWeights,
+  unreadTensors,
   unreadWeights,
 } from './base-weights.js';
 export { openTextClassifier, type TextClassifier } from './classification/text-classifier.js';

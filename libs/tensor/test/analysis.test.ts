@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { Arena } from '../src/analysis/arena.js';
+import { countedAs } from '../src/analysis/work.js';
 import * as t from '../src/index.js';
+import { PRIMITIVES } from '../src/ops/table.js';
 
 const bind = (sizes: Record<string, number>): t.Bindings => new Map(Object.entries(sizes));
 const memoryOf = (outputs: Record<string, t.Value>, sizes: Record<string, number> = {}): t.GraphMemory =>
@@ -38,7 +40,7 @@ test('depth first from the ends, what was made last first', () => {
   expect(order.map(({ op }) => op.name)).toEqual(['exp', 'sqrt', 'sin', 'cos', 'add']);
 });
 
-test('memory: buffers live from their making to their last reader, views and elementwise results take none, outputs lie with the caller', () => {
+test('memory: buffers live from their making to their last reader, views take none, outputs lie with the caller', () => {
   const chain = (length: number): Record<string, t.Value> => {
     const g = new t.GraphBuilder();
     const w = g.frozen('w', [64, 64], { data: new Float32Array(64 * 64) });
@@ -66,18 +68,75 @@ test('memory: buffers live from their making to their last reader, views and ele
   expect(activations).toBeLessThanOrEqual(4 * 4096 * 4 + 1024);
 });
 
-test('work: products by their arithmetic, thin ones apart, the rest by bytes or elements', () => {
+test('a second run finds the regions of the first, and its blocks reach farther where they are cut up otherwise', () => {
+  const arena = new Arena();
+  const blocks = [MB, 3 * MB, 2 * MB].map((bytes) => arena.take(bytes));
+  for (const block of blocks) arena.give(block);
+  const first = arena.size;
+  // The smallest chunk that fits is now another.
+  for (const bytes of [2 * MB, 3 * MB, MB]) arena.take(bytes);
+  expect(arena.size).toBeGreaterThan(first);
+});
+
+test('regions stop doubling at 1 GiB', () => {
+  const arena = new Arena();
+  const regions = Array.from({ length: 14 }, () => arena.take(600 * MB).region);
+  expect(new Set(regions).size).toBe(14);
+  expect(arena.size).toBe(14 * 600 * MB);
+});
+
+test('memory: of a table of which rows are gathered, only their surroundings are mapped', () => {
+  const g = new t.GraphBuilder();
+  const table = g.frozen('table', [50_000, 64], { data: new Float32Array(50_000 * 64) });
+  const gathered = t.gather(table, g.input('ids', 'i32', ['n']));
+  expect(memoryOf({ y: gathered }, { n: 10 })).toMatchObject({ weights: 10 * 2 ** 16, packed: { copies: 0, originals: 10 * 2 ** 16 } });
+  // Something else reads all of it.
+  expect(memoryOf({ y: gathered, sum: t.reduceSum(table) }, { n: 10 }).weights).toBe(50_000 * 64 * 4);
+});
+
+test('every primitive is counted as something; of a new one nobody has thought of, that is said', () => {
+  for (const op of PRIMITIVES) expect(() => countedAs(op)).not.toThrow();
+  expect(() => countedAs({ ...t.exp(new t.GraphBuilder().input('x', 'f32', [1])).op, name: 'new' })).toThrow(
+    'primitive new has no class of work',
+  );
+});
+
+test('work: products by their arithmetic and form, the rest by bytes or elements', () => {
   const g = new t.GraphBuilder();
   const x = g.input('x', 'f32', ['n', 64]);
-  const wide = t.matmul(x, g.frozen('wide', [64, 128], { data: new Float32Array(64 * 128) }));
-  const thin = t.matmul(wide, g.frozen('thin', [128, 8], { data: new Float32Array(128 * 8) }));
-  const outputs = { y: t.add(t.exp(thin), t.transpose(t.transpose(thin, [1, 0]), [1, 0])) };
+  const heads = g.input('heads', 'f32', [3, 'n', 64]);
+  const data = (size: number): { data: Float32Array } => ({ data: new Float32Array(size) });
+  const wide = t.matmul(x, g.frozen('wide', [64, 128], data(64 * 128)));
+  const thin = t.matmul(wide, g.frozen('thin', [128, 8], data(128 * 8)));
+  const int4 = g.frozenInt4('int4', [64, 64], { codes: { data: new Uint8Array(64 * 32) }, scales: data(128) });
+  const outputs = {
+    y: t.add(t.exp(thin), t.transpose(t.transpose(thin, [1, 0]), [1, 0])),
+    weights: t.matmul(x, wide, { transA: true }),
+    scores: t.matmul(heads, heads, { transB: true }),
+    codes: t.linear(x, int4),
+    back: t.dequantize(int4, x),
+    views: t.reshape(x, [-1]),
+  };
   const work = t.countWork(t.graphOf(outputs), bind({ n: 100 }));
   expect(work).toEqual({
     product: 2 * 100 * 64 * 128,
+    transposedProduct: 2 * 64 * 100 * 128,
+    headProduct: 2 * 3 * 100 * 64 * 100,
     thinProduct: 2 * 100 * 128 * 8,
+    int4Product: 2 * 100 * 64 * 64,
     elementwise: 4 * 3 * 800,
     transcendental: 800,
     movement: 2 * 8 * 800,
+    dequantized: 64 * 64,
   });
+  expect(Object.keys(work).sort()).toEqual([...t.OPERATOR_CLASSES].sort());
+});
+
+test('a chained product is counted like a plain one', () => {
+  const g = new t.GraphBuilder();
+  const [x, addend] = [g.input('x', 'f32', ['n', 64]), g.input('addend', 'f32', ['n', 96])];
+  const w = g.frozen('w', [64, 96], { data: new Float32Array(64 * 96) });
+  const graph = t.lower(t.graphOf({ y: t.add(t.matmul(x, w), addend) }), 'cpu');
+  expect(graph.values.map(({ op }) => op.name)).toContain('addMatmul');
+  expect(t.countWork(graph, bind({ n: 100 }))).toMatchObject({ product: 2 * 100 * 64 * 96, elementwise: 0 });
 });

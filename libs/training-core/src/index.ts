@@ -1,7 +1,7 @@
 export { type ChosenProvider, type EngineIdentity, engineIdentity } from '@tunefleet/tensor';
 export { memoryLimit } from './estimate/limit.js';
-export { measureRates, type Rates, ratesKey } from './estimate/rates.js';
-export { estimateRun, type PlannedRun, type RunEstimate } from './estimate/run.js';
+export { isRates, measureRates, type Rates, ratesKey } from './estimate/rates.js';
+export { estimateMemory, estimateRun, type PlannedRun, type RunEstimate } from './estimate/run.js';
 export { type DataOrder, dataOrder, type StepRows } from './loop/order.js';
 export { providerFor } from './loop/provider.js';
 export { train } from './loop/train.js';

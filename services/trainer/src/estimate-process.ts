@@ -2,11 +2,22 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseLlamaConfig } from '@tunefleet/model-formats';
-import { estimateRun, measureRates, memoryLimit, type PlannedRun, type Rates, type RunEstimate, ratesKey } from '@tunefleet/training-core';
+import { parseBackbone } from '@tunefleet/model-formats';
+import {
+  estimateMemory,
+  estimateRun,
+  isRates,
+  measureRates,
+  memoryLimit,
+  type PlannedRun,
+  type Rates,
+  type RunEstimate,
+  ratesKey,
+} from '@tunefleet/training-core';
 
 /** trainer -> process */
 export interface Question {
+  wanted: 'memory' | 'estimate';
   /** the base's `config.json` */
   config: object;
   run: PlannedRun;
@@ -14,30 +25,43 @@ export interface Question {
   declared: number | null;
 }
 
+/** Bytes that the run needs at its highest, and that a training process may use. */
+interface Memory {
+  needed: number;
+  limit: number;
+}
+
 /** process -> trainer */
-export type Answer = { estimate: RunEstimate; limit: number } | { failure: string };
+export type Answer =
+  | ({ wanted: 'memory' } & Memory)
+  | ({ wanted: 'estimate' } & Memory & Pick<RunEstimate, 'seconds' | 'error'>)
+  | { wanted: 'nothing'; failure: string };
 
 const threads = availableParallelism();
 
 /** Measured once a machine and engine, then kept below TMPDIR. */
 async function rates(): Promise<Rates> {
   const file = join(process.env['TMPDIR'] ?? tmpdir(), `tunefleet-rates-${ratesKey(threads)}.json`);
-  const kept = await readFile(file, 'utf8').catch(() => null);
-  if (kept !== null) return JSON.parse(kept) as Rates;
+  const kept: unknown = JSON.parse(await readFile(file, 'utf8').catch(() => 'null'));
+  if (isRates(kept)) return kept;
   const measured = await measureRates(threads);
   await writeFile(`${file}.${process.pid}`, JSON.stringify(measured));
   await rename(`${file}.${process.pid}`, file);
   return measured;
 }
 
-process.once('message', async ({ config, run, declared }: Question) => {
-  let answer: Answer;
-  try {
-    const estimate = estimateRun(parseLlamaConfig(config as Parameters<typeof parseLlamaConfig>[0]), run, await rates());
-    answer = { estimate, limit: declared ?? memoryLimit() };
-  } catch (error) {
-    answer = { failure: error instanceof Error ? error.message : String(error) };
-  }
+async function answerOf({ wanted, config, run, declared }: Question): Promise<Answer> {
+  const base = parseBackbone(config as Parameters<typeof parseBackbone>[0]);
+  const limit = declared ?? memoryLimit();
+  if (wanted === 'memory') return { wanted, needed: estimateMemory(base, run), limit };
+  const { seconds, peak_memory_bytes, error } = estimateRun(base, run, await rates());
+  return { wanted, needed: peak_memory_bytes, seconds, error, limit };
+}
+
+process.once('message', async (question: Question) => {
+  const answer = await answerOf(question).catch((error: unknown): Answer => {
+    return { wanted: 'nothing', failure: error instanceof Error ? error.message : String(error) };
+  });
   process.send?.(answer, undefined, undefined, () => process.exit(0));
 });
 process.on('disconnect', () => process.exit(1));

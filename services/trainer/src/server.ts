@@ -10,7 +10,13 @@ const logger = createLogger('trainer', config.LOG_LEVEL);
 const bus = await connect({ url: config.NATS_URL, creds: config.NATS_CREDS, name: 'trainer', logger });
 let url = `http://${config.HOST}:${config.PORT}`;
 const store = await objectStoreFromConfig(config, config.TUNEFLEET_IDENTITY_KEY, () => url);
-const trainer = await openTrainer({ bus, store, queues: queuesOf(config), leaseMs: config.TUNEFLEET_LEASE_MS });
+const trainer = await openTrainer({
+  bus,
+  store,
+  queues: queuesOf(config),
+  leaseMs: config.TUNEFLEET_LEASE_MS,
+  podMemory: config.TUNEFLEET_POD_MEMORY_BYTES ?? null,
+});
 const app = await trainerApp({ config, logger, store, trainer });
 ({ url } = await runService({
   name: 'trainer',

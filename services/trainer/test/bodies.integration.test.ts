@@ -27,7 +27,7 @@ beforeAll(async () => {
   nats = await startNatsServer();
   bus = await connect({ url: nats.url, name: 'trainer', logger });
   const store = await openObjectStore({ folder, url: 'http://127.0.0.1:1', signingKey: KEY });
-  const trainer = await openTrainer({ bus, store, queues: new Map([['default', 1]]), leaseMs: 15_000 });
+  const trainer = await openTrainer({ bus, store, queues: new Map([['default', 1]]), leaseMs: 15_000, podMemory: null });
   drain = () => trainer.work.drain();
   const config = { TUNEFLEET_IDENTITY_KEY: KEY, TUNEFLEET_TRAIN_QUEUES: 'default:1' };
   app = await trainerApp({ config, logger, store, trainer, checkResponses: true });

@@ -30,7 +30,7 @@ export type ModelFolder = Backbone & {
 export async function openModelFolder(folder: string): Promise<ModelFolder> {
   const json = await readJsonObject(folder, 'config.json');
   const labels = parseLabels(json);
-  const backbone = parseBackbone(json, labels !== null);
+  const backbone = parseBackbone(json);
   const file = await openWeights(folder);
   try {
     const bert = backbone.family === 'bert';
@@ -80,7 +80,8 @@ export function classifierConfigJson(backbone: Backbone, labels: readonly string
   return { ...json, ...labelsJson(labels) };
 }
 
-function parseBackbone(json: JsonObject, classifier: boolean): Backbone {
+/** The family and its config that a `config.json` describes, of a language model or of a classifier. Errors: {@link ModelFormatError} by its codes. */
+export function parseBackbone(json: JsonObject): Backbone {
   const type = json['model_type'];
   if (type === 'bert') return { family: 'bert', config: parseBertConfig(json) };
   if (type !== undefined && type !== 'llama')
@@ -89,7 +90,10 @@ function parseBackbone(json: JsonObject, classifier: boolean): Backbone {
       `config.json: \`model_type\` = ${JSON.stringify(type)} is not supported; llama and bert are`,
     );
   // The backbone of a classifier is that of the language model.
-  return { family: 'llama', config: parseLlamaConfig(classifier ? { ...json, architectures: ['LlamaForCausalLM'] } : json) };
+  return {
+    family: 'llama',
+    config: parseLlamaConfig(parseLabels(json) !== null ? { ...json, architectures: ['LlamaForCausalLM'] } : json),
+  };
 }
 
 function tensorShapes(backbone: Backbone, weights: TensorReader, languageHead: boolean): Map<string, readonly number[]> {

@@ -7,6 +7,7 @@ import { gather, type Primitive, pad, reshape, type Value } from '@tunefleet/ten
  */
 const arrangeRowsOp: Primitive<{ gaps: boolean }> = {
   name: 'arrangeRows',
+  work: 'movement',
   type([x, index, inverse]) {
     if (index!.dtype !== 'i32' || inverse!.dtype !== 'i32') throw new Error('index and inverse must be i32');
     return { dtype: x!.dtype, shape: [...index!.shape, ...x!.shape.slice(1)] };

@@ -2,6 +2,8 @@
 const UNIT = 256;
 /** The first region; each further one is at least twice the one before (arena_extend_strategy kNextPowerOfTwo). */
 const FIRST_REGION = 2 ** 20;
+/** Regions double up to this one, unless more is asked for at once (max_power_of_two_extend_bytes). */
+const LARGEST_REGION = 2 ** 30;
 /** A larger rest of a chunk becomes a chunk of its own, however large what was asked for (max_dead_bytes_per_chunk). */
 const DEAD_BYTES = 128 * 2 ** 20;
 
@@ -65,7 +67,7 @@ export class Arena {
     const enough = this.#nextRegion >= size;
     while (this.#nextRegion < size) this.#nextRegion *= 2;
     const chunk = { region: this.#used.length, start: 0, end: this.#nextRegion };
-    if (enough) this.#nextRegion *= 2;
+    if (enough) this.#nextRegion = Math.min(2 * this.#nextRegion, Math.max(LARGEST_REGION, this.#nextRegion));
     this.#used.push(0);
     this.#free.push(chunk);
     return chunk;

@@ -1,6 +1,7 @@
 import { type Bindings, elementCount, resolveShape } from '../graph/dimension.js';
 import type { DType, Graph, Value } from '../graph/value.js';
 import { addMatmulOp } from '../ops/add-matmul.js';
+import { gatherOp } from '../ops/indexing.js';
 import { dequantizeOp, int4LinearOp, int4Op } from '../ops/int4.js';
 import { frozenOp, inputOp } from '../ops/leaves.js';
 import { matmulOp } from '../ops/matmul.js';
@@ -13,7 +14,7 @@ import { executionOrder } from './execution-order.js';
 export interface GraphMemory {
   /** results of operators, at most at once, as the arena lays them out */
   readonly activations: number;
-  /** frozen weights, mapped from their file */
+  /** frozen weights, mapped from their file: all of them, but of tables of which rows are gathered only those rows' surroundings */
   readonly weights: number;
   /** where the session prepacks: a copy of the weight for each product that reads it, and the weights of which something else needs the original */
   readonly packed: { readonly copies: number; readonly originals: number };
@@ -27,24 +28,8 @@ const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, bool: 1
 /** Views of their first input: ONNX Runtime copies nothing. */
 const VIEWS: ReadonlySet<string> = new Set(['reshape', 'after', 'stopGradient']);
 
-/** Elementwise operators, which write over an input that nobody else reads any more. */
-const IN_PLACE: ReadonlySet<string> = new Set([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'neg',
-  'abs',
-  'exp',
-  'log',
-  'sqrt',
-  'reciprocal',
-  'sigmoid',
-  'tanh',
-  'relu',
-  'softmax',
-  'logSoftmax',
-]);
+/** What Linux maps around an address that is read (fault_around_bytes), where the file is in its cache. */
+const FAULT_AROUND = 2 ** 16;
 
 interface Buffer {
   readonly bytes: number;
@@ -52,13 +37,32 @@ interface Buffer {
   readers: number;
 }
 
-/** Memory of one run of a lowered graph whose dimension names have these values. */
-export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
-  const bytesOf = (value: Value): number => (elementCount(resolveShape(value.shape, bindings)) as number) * BYTES[value.dtype];
+/** Of frozen tables that nothing but gathers read: how many rows are, at most. */
+const gatheredRows = (graph: Graph, bindings: Bindings): Map<Value, number> => {
+  const rows = new Map<Value, number>();
+  for (const value of graph.values)
+    value.inputs.forEach((input, place) => {
+      if (!isMadeBy(input, frozenOp)) return;
+      const ids =
+        isMadeBy(value, gatherOp) && place === 0
+          ? (elementCount(resolveShape(value.inputs[1]!.shape, bindings)) as number)
+          : Number.POSITIVE_INFINITY;
+      rows.set(input, (rows.get(input) ?? 0) + ids);
+    });
+  return rows;
+};
+
+/** A later run finds the regions of the first: its blocks lie elsewhere in them, and reach farther. */
+const RUNS = 3;
+
+/**
+ * Takes and gives the buffers of one run, in order of execution. Elementwise operators get a buffer of their own: ONNX Runtime writes over an input
+ * where it can prove the same size, but what was measured is nearer to none at all (docs/decisions/0015-memory-of-training.md).
+ */
+const layOut = (graph: Graph, bytesOf: (value: Value) => number, arena: Arena): void => {
   const outputs = new Set(Object.values(graph.outputs));
   const readers = new Map<Value, number>();
   for (const input of graph.values.flatMap(({ inputs }) => [...new Set(inputs)])) readers.set(input, (readers.get(input) ?? 0) + 1);
-  const arena = new Arena();
   const buffers = new Map<Value, Buffer>();
   const release = (buffer: Buffer): void => {
     buffer.readers--;
@@ -69,8 +73,7 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
     const owned = inputs.map((input) => buffers.get(input));
     const bytes = bytesOf(value);
     const first = buffers.get(value.inputs[0]!);
-    const free = IN_PLACE.has(value.op.name) ? owned.find((buffer) => buffer?.readers === 1 && buffer.bytes === bytes) : undefined;
-    const taken = VIEWS.has(value.op.name) ? first : free;
+    const taken = VIEWS.has(value.op.name) ? first : undefined;
     // A view of something fed or frozen has no buffer of its own; an output lies with the caller.
     if ((VIEWS.has(value.op.name) && !first) || outputs.has(value)) {
       for (const one of owned) if (one) release(one);
@@ -82,8 +85,22 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
     for (const one of owned) if (one) release(one);
     if (buffer.readers === 0) arena.give(buffer.block);
   }
+};
+
+/** Memory of one run of a lowered graph whose dimension names have these values. */
+export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
+  const bytesOf = (value: Value): number => (elementCount(resolveShape(value.shape, bindings)) as number) * BYTES[value.dtype];
+  const outputs = new Set(Object.values(graph.outputs));
+  const arena = new Arena();
+  for (let run = 0; run < RUNS; run++) layOut(graph, bytesOf, arena);
   const sum = (values: Iterable<Value>): number => [...values].reduce((total, value) => total + bytesOf(value), 0);
   const frozen = graph.values.filter((value) => isMadeBy(value, frozenOp));
+  const gathered = gatheredRows(graph, bindings);
+  const mappedBytes = (values: Iterable<Value>): number =>
+    [...values].reduce(
+      (total, value) => total + Math.min(bytesOf(value), FAULT_AROUND * (gathered.get(value) ?? Number.POSITIVE_INFINITY)),
+      0,
+    );
   // The forward and the backward pass read 4-bit codes as tensors of another type each, and each is mapped.
   const mapped = (op: Primitive): Value[] => [...new Set(graph.values.flatMap((value) => (isMadeBy(value, op) ? value.inputs : [])))];
   const quantized = [int4LinearOp, dequantizeOp].flatMap((op) => mapped(op).filter((value) => isMadeBy(value, int4Op)));
@@ -93,10 +110,10 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
   const otherwise = new Set(graph.values.flatMap((value) => value.inputs.filter((input) => input !== packs(value))));
   return {
     activations: arena.size,
-    weights: sum(frozen) + sum(quantized),
+    weights: mappedBytes(frozen) + sum(quantized),
     packed: {
       copies: sum(graph.values.flatMap((value) => packs(value) ?? [])),
-      originals: sum(frozen.filter((value) => otherwise.has(value))) + sum(quantized),
+      originals: mappedBytes(frozen.filter((value) => otherwise.has(value))) + sum(quantized),
     },
     outputs: sum([...outputs].filter((value) => !isMadeBy(value, inputOp))),
   };

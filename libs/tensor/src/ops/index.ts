@@ -4,6 +4,7 @@ export { add, div, maximum, minimum, mul, type Operand, sub } from './arithmetic
 export { cast } from './cast.js';
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, where } from './comparison.js';
 export { gather, pick, scatterAddRows } from './indexing.js';
+export { dequantize } from './int4.js';
 export { iota, size } from './leaves.js';
 export { linear } from './linear.js';
 export { type MatmulOptions, matmul } from './matmul.js';

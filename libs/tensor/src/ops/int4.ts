@@ -65,6 +65,8 @@ export const dequantizeOp: Primitive = {
   },
 };
 
+export const dequantize = (matrix: Value, after: Value): Value => apply(dequantizeOp, [matrix, after], {});
+
 /** x W^T: x [..., columns], W [rows, columns] in 4-bit blocks -> [..., rows]. Computed in float32. W is frozen: no gradient for it. */
 export const int4LinearOp: Primitive = {
   name: 'int4Linear',
@@ -74,7 +76,7 @@ export const int4LinearOp: Primitive = {
     if (x!.shape.at(-1) !== columns) throw new Error(`x must end in ${columns}`);
     return { dtype: 'f32', shape: [...x!.shape.slice(0, -1), rows!] };
   },
-  gradient: ({ inputs }, dy) => [matmul(dy, apply(dequantizeOp, [inputs[1]!, dy], {})), null],
+  gradient: ({ inputs }, dy) => [matmul(dy, dequantize(inputs[1]!, dy)), null],
   evaluate: (inputs, _, context) => matmulOp.evaluate(inputs, { transA: false, transB: true, alpha: 1 }, context),
   emit: (emitter, [x], { inputs }) => {
     const matrix = matrixOf(inputs[1]!);

@@ -1,3 +1,4 @@
+import type { CountedAs } from '../analysis/work.js';
 import type { Dimension } from '../graph/dimension.js';
 import type { Attributes, TensorType, Value } from '../graph/value.js';
 import type { Emitter } from '../lowering/emitter.js';
@@ -35,6 +36,8 @@ export interface Primitive<A extends Attributes = Attributes> {
   evaluate(inputs: readonly NdArray[], attributes: A, context: EvaluationContext): Float64Array;
   /** Its result may lie in the memory of an operand of the same type: it writes there only what nobody reads any more. Not on WebGPU. */
   readonly overwrites?: true;
+  /** What its cost is counted by (`analysis/work.ts`), of a primitive that this library's table does not hold. */
+  readonly work?: CountedAs;
   /** Writes ONNX nodes; returns the name of the output. */
   emit(emitter: Emitter, inputs: readonly string[], value: Value & { attributes: A }): string;
 }

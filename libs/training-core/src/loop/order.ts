@@ -59,6 +59,9 @@ function epochOrder({ count, shuffle, seed }: OrderSpec, epoch: number): Uint32A
   return rows;
 }
 
+/** Tokens that validation packs into one forward pass, whatever the micro-batches of training are. */
+export const VALIDATION_TOKENS = 512;
+
 /** All rows in order, cut into groups of at most `tokens` tokens; a longer row is a group of its own. */
 export function packedByTokens(source: ExampleSource, tokens: number): number[][] {
   const groups: number[][] = [];

@@ -23,7 +23,7 @@ import { homeOf, openState } from '../state/open-state.js';
 import type { TrainingState } from '../state/training-state.js';
 import { accumulate, means } from './accumulate.js';
 import { type NonFinite, nonFiniteError, SKIPPED_IN_A_ROW } from './non-finite.js';
-import { type DataOrder, dataOrder, packedByTokens } from './order.js';
+import { type DataOrder, dataOrder, packedByTokens, VALIDATION_TOKENS } from './order.js';
 import { Passes } from './passes.js';
 import { providerFor } from './provider.js';
 
@@ -88,9 +88,6 @@ async function preparedRows(
   const second = validation && (await model.prepare(validation, stopped));
   return first && (second || !validation) ? { training: first, validation: second } : null;
 }
-
-/** Tokens that validation packs into one forward pass, whatever the micro-batches of training are. */
-const VALIDATION_TOKENS = 512;
 
 class Run {
   readonly #state: TrainingState;

@@ -18,6 +18,7 @@ import {
   type BaseWeights,
   classifierOf,
   mapWeights,
+  unreadTensors,
   wholeNetwork,
 } from '@tunefleet/models';
 import { type LoraSpec, TrainingError } from '../spec.js';
@@ -69,6 +70,19 @@ export async function classifierLoraTuning(options: ClassifierLoraOptions): Prom
   }
 }
 
+/** LoRA of a classifier of which only the tensors' names and shapes need be known, its head a new one: its graph can be made, not run. */
+export function plannedClassifierLora(
+  backbone: Backbone,
+  { body, head }: Pick<ClassifierBase, 'body' | 'head'>,
+  precision: BasePrecision,
+  adapter: LoraSpec,
+): ModelGraph {
+  const model = adaptableClassifier(backbone, new Map([...body, ...head]));
+  const plan = planData(newLoraPlan(model, withHead(adapter, { head })));
+  const recipe = { backbone, body: [...body], precision, dropout: adapter.dropout, plan };
+  return classifierLoraGraph(recipe, unreadTensors(body, quantizedIn(model, precision)));
+}
+
 interface ClassifierLoraRecipe {
   backbone: Backbone;
   /** the base's tensors */
@@ -92,7 +106,7 @@ const classifierLoraGraph = (recipe: ClassifierLoraRecipe, frozen: BaseWeights['
   });
 
 /** What is new is trained whole: PEFT's names of a head, and the pooler where the base has none. */
-function withHead({ type: _lora, ...settings }: LoraSpec, { head }: ClassifierBase) {
+function withHead({ type: _lora, ...settings }: LoraSpec, { head }: Pick<ClassifierBase, 'head'>) {
   const pooler = head.has('bert.pooler.dense.weight') ? ['pooler'] : [];
   return { ...settings, modules_to_save: [...new Set([...(settings.modules_to_save ?? []), ...CLASSIFIER_HEADS, ...pooler])] };
 }

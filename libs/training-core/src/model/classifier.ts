@@ -38,6 +38,10 @@ export async function classifierTuning(base: string, options: ClassifierOptions)
   };
 }
 
+/** Full tuning of a classifier of which only the tensors' names and shapes need be known. */
+export const plannedClassifier = (backbone: Backbone, tensors: ReadonlyMap<string, readonly number[]>): ModelGraph =>
+  fromRecipe('classifier', { backbone, tensors: [...tensors], byRows: true }, classifierGraph);
+
 interface ClassifierRecipe {
   backbone: Backbone;
   tensors: readonly (readonly [name: string, shape: readonly number[]])[];

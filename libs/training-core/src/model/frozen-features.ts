@@ -1,12 +1,18 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Classifier, FeatureExample, NetworkParts } from '@tunefleet/models';
-import { compile, GraphBuilder, releaseTensors } from '@tunefleet/tensor';
+import { compile, GraphBuilder, releaseTensors, type Value } from '@tunefleet/tensor';
 import { yieldToEvents } from '../loop/accumulate.js';
 import type { ExampleSource } from '../spec.js';
 
 /** Tokens of one pass over the backbone. */
-const TOKENS = 2048;
+export const FEATURE_TOKENS = 2048;
+
+/** What a frozen backbone says of rows, in evaluation mode: [rows, hidden]. */
+export function featuresOf(classifier: Classifier, parts: (builder: GraphBuilder) => Omit<NetworkParts, 'dropout'>): Value {
+  const builder = new GraphBuilder();
+  return classifier.features(builder, { ...parts(builder), dropout: (_site, _probability, x) => x }).features;
+}
 
 export interface FeatureOptions {
   source: ExampleSource;
@@ -26,14 +32,12 @@ export interface FeatureOptions {
  */
 export async function frozenFeatures(options: FeatureOptions): Promise<ExampleSource | null> {
   const { source, classifier, width, stopped, threads, scratch } = options;
-  const builder = new GraphBuilder();
-  const parts: NetworkParts = { ...options.parts(builder), dropout: (_site, _probability, x) => x };
-  const { features } = classifier.features(builder, parts);
+  const features = featuresOf(classifier, options.parts);
   const folder = await mkdtemp(join(scratch, 'graph-'));
   const graph = await compile({ outputs: { features }, threads, spinning: true, folder });
   const known = new Float32Array(source.count * width);
   try {
-    for (const rows of groupsByLength(source, TOKENS)) {
+    for (const rows of groupsByLength(source, FEATURE_TOKENS)) {
       await yieldToEvents();
       if (stopped()) return null;
       const batch = classifier.batch(rows.map((row) => source.get(row)))!;

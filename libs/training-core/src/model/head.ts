@@ -1,11 +1,11 @@
-import { float32Tensor, type Tensor, writeClassifierFolder } from '@tunefleet/model-formats';
-import { type Classifier, classifierOf, headNetwork, mapWeights, type Network, weightParts } from '@tunefleet/models';
-import type { GraphBuilder } from '@tunefleet/tensor';
+import { type Backbone, float32Tensor, type Tensor, writeClassifierFolder } from '@tunefleet/model-formats';
+import { classifierOf, headNetwork, mapWeights, type Network, weightParts } from '@tunefleet/models';
+import type { GraphBuilder, Value } from '@tunefleet/tensor';
 import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
 import { type ClassifierBase, openClassifierBase } from './classifier-base.js';
 import { frozenFeatures } from './frozen-features.js';
 import { copyTokenizerFiles } from './tokenizer-files.js';
-import type { Trainable } from './trainable.js';
+import type { ModelGraph, Trainable } from './trainable.js';
 
 export interface HeadOptions {
   base: string;
@@ -21,29 +21,23 @@ export async function headTuning({ base, labels, seed, threads, scratch }: HeadO
   const opened = await openClassifierBase(base, labels, seed);
   const { backbone, body, head } = opened;
   const frozen = await mapWeights(opened.weights, body, scratch);
-  const layout = flatLayout(head);
-  const classifier: Classifier = classifierOf(backbone);
-  const { hiddenSize } = backbone.config;
-  /** Frozen weights, and of the head what `learning` gives. */
-  const parts = (builder: GraphBuilder, learning: ReadonlyMap<string, ReturnType<GraphBuilder['parameter']>>) => {
-    const still = frozen.in(builder);
-    return weightParts((name) => learning.get(name) ?? (body.has(name) ? still(name) : undefined));
+  const still: FrozenBody = (builder) => {
+    const of = frozen.in(builder);
+    return (name) => (body.has(name) ? of(name) : undefined);
   };
+  const graph = plannedHead(backbone, head, still);
+  const { layout } = graph;
+  const { hiddenSize: width } = backbone.config;
   return {
-    // One product: compiled sooner than found.
-    recipe: null,
-    // `prepare` makes every row one with features.
-    network: headNetwork(classifier, hiddenSize) as Network,
-    layout,
-    dropout: new Map(),
+    ...graph,
     prepare: (source, stopped) =>
-      frozenFeatures({ source, stopped, classifier, width: hiddenSize, parts: (builder) => parts(builder, new Map()), threads, scratch }),
+      frozenFeatures({
+        ...{ source, stopped, width, threads, scratch },
+        classifier: classifierOf(backbone),
+        parts: (builder) => weightParts(still(builder)),
+      }),
     async initialize(parameters) {
       for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
-    },
-    build(builder) {
-      const learning = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
-      return { parameters: [...learning.values()], ...parts(builder, learning) };
     },
     async write(folder, parameters) {
       const tensors = [...(await bodyTensors(opened)), ...tensorsOf(layout, parameters)];
@@ -53,6 +47,27 @@ export async function headTuning({ base, labels, seed, threads, scratch }: HeadO
     async close() {
       await opened.weights.close();
       await frozen.release();
+    },
+  };
+}
+
+/** Weights of a frozen backbone in a graph: undefined for names that it has not. */
+export type FrozenBody = (builder: GraphBuilder) => (name: string) => Value | undefined;
+
+/** A head of these tensors over what a frozen backbone says of each row. */
+export function plannedHead(backbone: Backbone, head: ReadonlyMap<string, readonly number[]>, body: FrozenBody): ModelGraph {
+  const layout = flatLayout(head);
+  return {
+    // One product: compiled sooner than found.
+    recipe: null,
+    // Rows come with features (`Trainable.prepare`).
+    network: headNetwork(classifierOf(backbone), backbone.config.hiddenSize) as Network,
+    layout,
+    dropout: new Map(),
+    build(builder) {
+      const learning = new Map(layout.slots.map(({ name, shape }) => [name, builder.parameter(name, shape)]));
+      const still = body(builder);
+      return { parameters: [...learning.values()], ...weightParts((name) => learning.get(name) ?? still(name)) };
     },
   };
 }

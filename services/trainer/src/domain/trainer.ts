@@ -12,6 +12,7 @@ import { trainingClaim } from './claim.js';
 import { completeJob } from './complete.js';
 import { foldProgress } from './estimate.js';
 import { lifeTexts } from './events.js';
+import { requireMemory } from './job-memory.js';
 import type { Parts, Trainer } from './parts.js';
 import { putProvider } from './provider.js';
 import { putSnapshot, signUploads } from './snapshots.js';
@@ -27,10 +28,12 @@ export interface TrainerOptions {
   /** Slots by queue, as users name it. */
   queues: ReadonlyMap<string, number>;
   leaseMs: number;
+  /** Bytes that pods were told they may use; null: they are on this machine and may use what it has. */
+  podMemory: number | null;
 }
 
 /** Opens the records and the durable work of fine-tuning, and answers pods. */
-export async function openTrainer({ bus, store, queues, leaseMs }: TrainerOptions): Promise<Trainer> {
+export async function openTrainer({ bus, store, queues, leaseMs, podMemory }: TrainerOptions): Promise<Trainer> {
   const records = await openRecords<JobRecord, JobEntry>(bus, {
     bucket: 'trainer',
     prefix: 'jobs',
@@ -55,7 +58,11 @@ export async function openTrainer({ bus, store, queues, leaseMs }: TrainerOption
     leaseMs,
     // Several looks within a lease, or each look would count as the first after a pause.
     reconcileMs: Math.min(1000, leaseMs / 4),
-    prepare: (job) => validateFiles(parts, job),
+    prepare: async (job) => {
+      const planned = await validateFiles(parts, job);
+      if (planned) await requireMemory(parts, job, planned, podMemory);
+      return planned;
+    },
     onClaim: (job, attempt) => trainingClaim(parts, job, attempt),
     onProgress: (job, rows) => takeRows(parts, job, rows),
     onComplete: (job, attempt, result) => completeJob(parts, job, attempt, Value.Parse(TrainingResult, result)),
