@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { after, GraphBuilder, graphOf, matmul, mul, relu } from '../src/index.js';
+import { after, evaluate, GraphBuilder, graphOf, matmul, mul, relu, slice } from '../src/index.js';
 import { fuse } from '../src/lowering/fuse.js';
 import { legalize } from '../src/lowering/legalize.js';
 import { expectPass } from './pass.js';
@@ -30,6 +30,21 @@ test('on cpu the gradients of adapters are wide where parts for each thread stay
   expect([waysUp(576, 8), waysUp(8, 576)]).toEqual([[[8, 576]], [[8, 576]]]);
   expect([waysUp(192, 8), waysUp(8, 192)]).toEqual([[[192, 8]], [[192, 8]]]);
   expect(waysUp(576, 64)).toEqual([[576, 64]]);
+});
+
+test('on cpu the first operand of a large gradient is turned before the product', () => {
+  const g = new GraphBuilder();
+  const [x, dy] = [g.input('x', 'f32', ['n', 128]), g.input('dy', 'f32', ['n', 160])];
+  const graph = graphOf({ dw: matmul(dy, x, { transA: true }), small: matmul(dy, slice(x, 1, 0, 64), { transA: true }) });
+  const after = legalize(graph, 'cpu');
+  const products = after.values.flatMap(({ op, attributes, inputs }) => (op.name === 'matmul' ? [[attributes, inputs[0]!.op.name]] : []));
+  expect(products).toEqual([
+    [{ transA: false, transB: false, alpha: 1 }, 'reshape'],
+    [{ transA: true, transB: false, alpha: 1 }, 'input'],
+  ]);
+  const data = (length: number): Float32Array => Float32Array.from({ length }, (_, at) => Math.fround(Math.sin(at)));
+  const feeds = { x: { shape: [3, 128], data: data(384) }, dy: { shape: [3, 160], data: data(480) } };
+  expect(evaluate(after.outputs, feeds)['dw']).toEqual(evaluate(graph.outputs, feeds)['dw']);
 });
 
 test('webgpu gets plain products only', () => {

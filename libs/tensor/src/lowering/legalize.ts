@@ -1,10 +1,11 @@
+import type { Dimension } from '../graph/dimension.js';
 import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { afterOp } from '../ops/after.js';
 import { mul } from '../ops/arithmetic.js';
 import { cast } from '../ops/cast.js';
 import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
-import { transpose } from '../ops/movement.js';
+import { reshape, transpose } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 
 /** ONNX Runtime's execution providers that a graph can be compiled for. */
@@ -58,9 +59,27 @@ const roundedProduct = (value: Value & { attributes: MatmulAttributes }, inputs:
   return cast(apply(matmulOp, [a, b], value.attributes), 'f16');
 };
 
+/** Rows and columns from which a product is worth turning its first operand for. */
+const LARGE = 128;
+
+/** Gradients of whole weights: matrices of known size, the first operand read the other way. */
+const isWeightGradient = ({ shape, attributes: { transA } }: Value & { attributes: MatmulAttributes }): boolean =>
+  transA && shape.length === 2 && shape.every((dimension) => typeof dimension === 'number' && dimension >= LARGE);
+
+/**
+ * The CPU's product turns a first operand block by block, again for each block of columns: once before it is sooner (4 to 11 % of such a product). The axis of
+ * one keeps ONNX Runtime from making the transpose a flag of the product again.
+ */
+const turnedBefore = (value: Value & { attributes: MatmulAttributes }, [a, b]: readonly Value[]): Value => {
+  const [rows, columns] = a!.shape as [Dimension, Dimension];
+  const turned = reshape(transpose(reshape(a!, [1, rows, columns]), [0, 2, 1]), [columns, rows]);
+  return apply(matmulOp, [turned, b!], { ...value.attributes, transA: false });
+};
+
 const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
   if (!isMadeBy(value, matmulOp)) return null;
   if (value.dtype === 'f16') return roundedProduct(value, inputs);
+  if (isWeightGradient(value)) return turnedBefore(value, inputs);
   if (!isWrongWayUp(value)) return null;
   const { transA, transB, alpha } = value.attributes;
   return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));

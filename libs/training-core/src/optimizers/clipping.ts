@@ -1,29 +1,28 @@
 import type { ParameterRange } from './adamw.js';
+import { CHUNK, kernel } from './kernel.js';
+
+/** Elements that are added up side by side. */
+const LANES = 4;
 
 /**
  * Euclidean norm over all gradients, summed in float64 in one fixed order (four lanes: the additions do not wait for each other).
- * @param ranges where gradients may not be zero: ascending, from multiples of four, the elements behind each up to the next such multiple zero
+ * @param ranges where gradients may not be zero: ascending, from multiples of four
  */
 export function globalNorm(
   gradients: Float32Array,
   ranges: readonly Pick<ParameterRange, 'start' | 'end'>[] = [{ start: 0, end: gradients.length }],
 ): number {
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
+  const chunk = kernel();
+  chunk.sums.fill(0);
   for (const { start, end } of ranges) {
-    for (let i = start; i < end; i += 4) {
-      const g0 = gradients[i]!;
-      const g1 = gradients[i + 1] ?? 0;
-      const g2 = gradients[i + 2] ?? 0;
-      const g3 = gradients[i + 3] ?? 0;
-      s0 += g0 * g0;
-      s1 += g1 * g1;
-      s2 += g2 * g2;
-      s3 += g3 * g3;
+    for (let from = start; from < end; from += CHUNK) {
+      const count = Math.min(end - from, CHUNK);
+      chunk.gradients.set(gradients.subarray(from, from + count));
+      chunk.gradients.fill(0, count, LANES * Math.ceil(count / LANES));
+      chunk.squares(count);
     }
   }
+  const [s0, s1, s2, s3] = chunk.sums as unknown as [number, number, number, number];
   return Math.sqrt(s0 + s1 + (s2 + s3));
 }
 

@@ -22,6 +22,10 @@ const sub = binary(0xe5);
 const mul = binary(0xe6);
 const div = binary(0xe7);
 const sqrt = (a: Code): Code => [...a, ...simd(0xe3)];
+const addWide = binary(0xf0);
+const mulWide = binary(0xf2);
+/** Bytes of a vector's last two floats, as a shuffle names them. */
+const UPPER_HALF = [8, 9, 10, 11, 12, 13, 14, 15];
 
 // Locals: bytes, the scalars, the byte at hand, the scalars four times each, three vectors.
 const BYTES = 0;
@@ -57,6 +61,25 @@ function addBody(): Code {
   return overVectors(at, store(at, 0, add(load(at, 0), load(at, 1))));
 }
 
+const [SUM_LOW, SUM_HIGH, VALUES, ZERO] = [2, 3, 4, 5];
+
+/** The third array's first four numbers of 8 bytes += the squares of the second array's elements, each to the sum of its place in its vector. */
+function squaresBody(): Code {
+  const at = BYTES + 1;
+  const [low, high] = [get(VALUES), [...get(VALUES), ...get(VALUES), ...simd(0x0d), ...UPPER_HALF, ...UPPER_HALF]];
+  const plusSquare = (sum: number, half: Code): Code => {
+    const wide = [...half, ...simd(0x5f)];
+    return [...addWide(get(sum), mulWide(wide, wide)), ...set(sum)];
+  };
+  return [
+    ...[...load(ZERO, 2), ...set(SUM_LOW)],
+    ...[...loadAt(ZERO, 2 * CHUNK_BYTES + 16), ...set(SUM_HIGH)],
+    ...overVectors(at, [...load(at, 1), ...set(VALUES), ...plusSquare(SUM_LOW, low), ...plusSquare(SUM_HIGH, high)]),
+    ...store(ZERO, 2, get(SUM_LOW)),
+    ...storeAt(ZERO, 2 * CHUNK_BYTES + 16, get(SUM_HIGH)),
+  ];
+}
+
 export interface Kernel {
   /** Arrays of a chunk [CHUNK], to be filled before and read after a call. */
   parameters: Float32Array;
@@ -67,6 +90,10 @@ export interface Kernel {
   update(count: number, scalars: UpdateScalars): void;
   /** parameters += gradients, likewise. */
   add(count: number): void;
+  /** Four sums of float64, which `squares` adds to: they lie in `first`. */
+  sums: Float64Array;
+  /** sums[i mod 4] += gradients[i]^2 in order, for the first `count` elements, rounded up to 4. */
+  squares(count: number): void;
 }
 
 const bytesOf = (count: number): number => 16 * Math.ceil(count / 4);
@@ -84,6 +111,16 @@ function makeKernel(): Kernel {
         body: updateBody(),
       },
       { name: 'add', parameters: [I32], locals: [[1, I32]], body: addBody() },
+      {
+        name: 'squares',
+        parameters: [I32],
+        locals: [
+          [1, I32],
+          [3, V128],
+          [1, I32],
+        ],
+        body: squaresBody(),
+      },
     ],
     (4 * CHUNK_BYTES) / PAGE_BYTES,
   );
@@ -95,6 +132,8 @@ function makeKernel(): Kernel {
     second: array(3),
     update: (count, scalars) => call.update(bytesOf(count), ...SCALARS.map((name) => scalars[name])),
     add: (count) => call.add(bytesOf(count)),
+    sums: new Float64Array(memory, 2 * CHUNK_BYTES, 4),
+    squares: (count) => call.squares(bytesOf(count)),
   };
 }
 
