@@ -3,13 +3,12 @@ import type { Graph, Value } from '../graph/value.js';
 import type { MatmulAttributes } from '../ops/matmul.js';
 
 /**
- * Classes of operators, each with one rate a machine. Products, in FLOP: of matrices; with the first read transposed (gradients of weights); of each head
- * of attention; with a side of at most {@link THIN}, which memory bounds (LoRA's); by a matrix in 4-bit blocks. In bytes read and written: elementwise
- * operators; in bytes written and read from there: what moves elements. In elements: functions that take many cycles each; numbers made of 4-bit codes.
+ * Classes of operators, each with one rate a machine. Products, in FLOP: of matrices; of each head of attention; with a side of at most {@link THIN}, which
+ * memory bounds (LoRA's); by a matrix in 4-bit blocks. In bytes read and written: elementwise operators; in bytes written and read from there: what moves
+ * elements. In elements: functions that take many cycles each; numbers made of 4-bit codes.
  */
 export const OPERATOR_CLASSES = [
   'product',
-  'transposedProduct',
   'headProduct',
   'thinProduct',
   'int4Product',
@@ -69,12 +68,12 @@ const countProduct = (work: Record<OperatorClass, number>, value: Value, binding
   const { transA } = value.attributes as Partial<MatmulAttributes>;
   const shape = resolveShape(value.shape, bindings);
   const inner = resolveShape(value.inputs[0]!.shape, bindings).at(transA ? -2 : -1)!;
-  work[productClass(value.op.name, shape, inner, transA === true)] += 2 * inner * shape.reduce((a, b) => a * b, 1);
+  work[productClass(value.op.name, shape, inner)] += 2 * inner * shape.reduce((a, b) => a * b, 1);
 };
 
-const productClass = (op: string, shape: readonly number[], inner: number, transposed: boolean): OperatorClass => {
+const productClass = (op: string, shape: readonly number[], inner: number): OperatorClass => {
   if (op === 'int4Linear') return 'int4Product';
   if (shape.slice(0, -2).some((axis) => axis > 1)) return 'headProduct';
   if (Math.min(inner, ...shape.slice(-2)) <= THIN) return 'thinProduct';
-  return transposed ? 'transposedProduct' : 'product';
+  return 'product';
 };

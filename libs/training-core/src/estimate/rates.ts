@@ -53,10 +53,6 @@ const SAMPLES: Readonly<Record<OperatorClass, (g: GraphBuilder) => Value[]>> = {
     const [up, down] = [frozen(g, 'up', INNER, HIDDEN), frozen(g, 'down', HIDDEN, INNER)];
     return [times(3, input(g, 'x', TOKENS, HIDDEN), (x) => matmul(matmul(x, up, { transB: true }), down, { transB: true }))];
   },
-  transposedProduct: (g) => {
-    const [x, y] = [input(g, 'x', TOKENS, INNER), input(g, 'y', TOKENS, HIDDEN)];
-    return [matmul(x, y, { transA: true }), matmul(y, x, { transA: true })];
-  },
   // Forward and backward pass of a block of queries.
   headProduct: (g) =>
     copies(2, (name) => {
