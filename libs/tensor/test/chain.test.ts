@@ -4,7 +4,8 @@ import { add, evaluate, GraphBuilder, graphOf, matmul, printGraph, type Value } 
 import { chain } from '../src/lowering/chain.js';
 import type { Provider } from '../src/lowering/legalize.js';
 import { addMatmulOp } from '../src/ops/add-matmul.js';
-import { isMadeBy } from '../src/ops/primitive.js';
+import { matmulOp } from '../src/ops/matmul.js';
+import { apply, isMadeBy } from '../src/ops/primitive.js';
 
 const data = (length: number): Float32Array => Float32Array.from({ length }, (_, at) => Math.fround(Math.sin(at)));
 
@@ -38,21 +39,31 @@ test('a product that is read elsewhere, or a sum that broadcasts, stays', () => 
 const WIDE = 64;
 
 /** y = x w + u v + bias of a wide product and a thin one, the thin one first: what is added to what, and by which kernel. */
-const kernels = (provider: Provider): { innermost: string; pointwise: unknown[] } => {
+const kernels = (provider: Provider, factor = 1): { innermost: string; pointwise: unknown[] } => {
   const g = new GraphBuilder();
   const [x, w] = [g.input('x', 'f32', [4, WIDE]), g.input('w', 'f32', [WIDE, 5])];
   const [u, v] = [g.input('u', 'f32', [4, 2]), g.input('v', 'f32', [5, 2])];
-  const y = add(matmul(u, v, { transB: true }), matmul(x, w));
+  const thin = apply(matmulOp, [u, v], { transA: false, transB: true, alpha: factor });
+  const y = add(thin, matmul(x, w));
   const after = chain(graphOf({ y }), provider);
   const feeds = { x: data(4 * WIDE), w: data(5 * WIDE), u: data(8), v: data(10) };
   const [found, wanted] = [evaluate(after.outputs, feeds)['y']!, evaluate({ y }, feeds)['y']!];
   for (const [at, element] of wanted.data.entries()) expect(found.data[at]).toBeCloseTo(element, 12);
   const sums = after.values.filter((value) => isMadeBy(value, addMatmulOp));
-  return { innermost: sums[0]!.inputs[2]!.op.name, pointwise: sums.map(({ inputs, attributes }) => [inputs[0]!.shape[1], attributes]) };
+  return {
+    innermost: sums[0]!.inputs[2]!.op.name,
+    pointwise: sums.map(({ inputs, attributes }) => [inputs[0]!.shape[1], attributes, inputs[0]!.op.name]),
+  };
 };
 
 test('of two products the thin one is added to the other, on CPU in the memory of the other', () => {
   const thin = { transA: false, transB: true, alpha: 1 };
-  expect(kernels('cpu')).toEqual({ innermost: 'matmul', pointwise: [[2, { ...thin, pointwise: true }]] });
-  expect(kernels('webgpu')).toEqual({ innermost: 'matmul', pointwise: [[2, { ...thin, pointwise: false }]] });
+  expect(kernels('cpu')).toEqual({ innermost: 'matmul', pointwise: [[2, { ...thin, pointwise: true }, 'input']] });
+  expect(kernels('webgpu')).toEqual({ innermost: 'matmul', pointwise: [[2, { ...thin, pointwise: false }, 'input']] });
+});
+
+test('that kernel has no factor: it goes to the narrow side', () => {
+  const thin = { transA: false, transB: true };
+  expect(kernels('cpu', 0.5).pointwise).toEqual([[2, { ...thin, alpha: 1, pointwise: true }, 'mul']]);
+  expect(kernels('webgpu', 0.5).pointwise).toEqual([[2, { ...thin, alpha: 0.5, pointwise: false }, 'input']]);
 });

@@ -1,5 +1,5 @@
 import { test } from '@jest/globals';
-import { matmul, mul, softmaxMatmul, transpose } from '../src/index.js';
+import { matmul, mul, relu, softmaxMatmul, transpose } from '../src/index.js';
 import { fuse } from '../src/lowering/fuse.js';
 import { expectPass } from './pass.js';
 
@@ -14,11 +14,16 @@ test('a constant factor of a product becomes its alpha, unless the product is ne
   expectPass(
     (a, b) => {
       const product = matmul(a, b, { transB: true });
-      return matmul(mul(product, 0.5), product, { transB: true });
+      return matmul(relu(mul(product, 0.5)), product, { transB: true });
     },
     fuse,
-    ['matmul(%0, %1) alpha=1 transA=false transB=true', 'mul(%2, %3)', 'matmul(%4, %2) alpha=1 transA=false transB=true'],
+    ['matmul(%0, %1) alpha=1 transA=false transB=true', 'mul(%2, %3)', 'relu(%4)', 'matmul(%5, %2) alpha=1 transA=false transB=true'],
   );
+});
+
+test('so do constant factors of what it reads, under transposes too', () => {
+  expectPass((a, b) => matmul(mul(a, 0.5), transpose(mul(4, b))), fuse, ['matmul(%0, %1) alpha=2 transA=false transB=true']);
+  expectPass((a, b) => matmul(mul(a, a), b, { transB: true }), fuse, ['mul(%0, %0)', 'matmul(%2, %1) alpha=1 transA=false transB=true']);
 });
 
 test('once its gradient is taken, a product with a softmax is a product like others', () => {

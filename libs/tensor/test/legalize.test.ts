@@ -47,6 +47,33 @@ test('on cpu the first operand of a large gradient is turned before the product'
   expect(evaluate(after.outputs, feeds)['dw']).toEqual(evaluate(graph.outputs, feeds)['dw']);
 });
 
+/** Shapes of the products that stand in the place of one of a batch, whose meaning stays. */
+const batched = (heads: number, transA: boolean): unknown[] => {
+  const g = new GraphBuilder();
+  const p = g.input('p', 'f32', [1, heads, '2*half', 6]);
+  const half = g.input('half', 'i32', ['half']);
+  const d = g.input('d', 'f32', transA ? [1, heads, '2*half', 4] : [1, heads, 6, 4]);
+  const graph = graphOf({ y: matmul(p, d, { transA }), half });
+  const after = legalize(graph, 'cpu');
+  const data = (length: number): Float32Array => Float32Array.from({ length }, (_, at) => Math.fround(Math.sin(at)));
+  const feeds = {
+    p: { shape: [1, heads, 6, 6], data: data(heads * 36) },
+    d: { shape: [1, heads, 6, 4], data: data(heads * 24) },
+    half: new Int32Array(3),
+  };
+  const [found, wanted] = [evaluate(after.outputs, feeds)['y']!, evaluate(graph.outputs, feeds)['y']!];
+  expect(found.shape).toEqual(wanted.shape);
+  for (const [at, element] of wanted.data.entries()) expect(found.data[at]).toBeCloseTo(element, 12);
+  return after.values.filter(({ op }) => op.name === 'matmul').map(({ shape }) => shape);
+};
+
+test('on cpu an odd batch of products is halved by rows, or by what is summed over, so that two cores have as much to do', () => {
+  expect(batched(3, false)).toEqual([[1, 3, 2, 'half', 4]]);
+  expect(batched(3, true)).toEqual([[1, 3, 2, 6, 4]]);
+  expect(batched(4, false)).toEqual([[1, 4, '2*half', 4]]);
+  expect(batched(1, true)).toEqual([[1, 1, 6, 4]]);
+});
+
 test('webgpu gets plain products only', () => {
   expectPass(
     (a, b) => relu(mul(matmul(a, b, { transB: true }), 0.5)),

@@ -2,7 +2,7 @@ import { sameShape } from '../graph/dimension.js';
 import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { addMatmulOp } from '../ops/add-matmul.js';
-import { addOp } from '../ops/arithmetic.js';
+import { addOp, mul } from '../ops/arithmetic.js';
 import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 import { countUses } from './count-uses.js';
@@ -22,12 +22,14 @@ const isThin = ({ inputs: [a] }: Value, { transA }: MatmulAttributes): boolean =
  */
 export const chain = (graph: Graph, provider: Provider): Graph => {
   const uses = countUses(graph);
-  const kernel = (product: Value, attributes: MatmulAttributes) => ({
-    ...attributes,
-    pointwise: provider === 'cpu' && !attributes.transA && attributes.alpha === 1 && isThin(product, attributes),
-  });
+  const sum = (product: Value, [a, b, addend]: readonly [Value, Value, Value], attributes: MatmulAttributes): Value => {
+    const pointwise = provider === 'cpu' && !attributes.transA && isThin(product, attributes);
+    // That kernel has no factor: it goes to the narrow side.
+    const left = pointwise && attributes.alpha !== 1 ? mul(a, attributes.alpha) : a;
+    return apply(addMatmulOp, [left, b, addend], { ...attributes, alpha: pointwise ? 1 : attributes.alpha, pointwise });
+  };
   return rewriteGraph(graph, (value, inputs) => {
-    if (isMadeBy(value, addMatmulOp)) return apply(addMatmulOp, inputs as [Value, Value, Value], kernel(value, value.attributes));
+    if (isMadeBy(value, addMatmulOp)) return sum(value, inputs as [Value, Value, Value], value.attributes);
     if (!isMadeBy(value, addOp) || value.shape.length !== 2) return null;
     const places = [1, 0].filter((place) => {
       const [product, addend] = [inputs[place]!, inputs[1 - place]!];
@@ -37,6 +39,6 @@ export const chain = (graph: Graph, provider: Provider): Graph => {
     if (place === undefined) return null;
     const product = inputs[place]! as Value & { attributes: MatmulAttributes };
     const [a, b] = product.inputs as [Value, Value];
-    return apply(addMatmulOp, [a, b, inputs[1 - place]!], kernel(product, product.attributes));
+    return sum(product, [a, b, inputs[1 - place]!], product.attributes);
   });
 };

@@ -1,4 +1,4 @@
-import type { Dimension } from '../graph/dimension.js';
+import { type Dimension, divideDimensions, type Shape, sameShape } from '../graph/dimension.js';
 import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { afterOp } from '../ops/after.js';
@@ -7,6 +7,7 @@ import { cast } from '../ops/cast.js';
 import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
 import { reshape, transpose } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
+import { reduceSum } from '../ops/reduction.js';
 
 /** ONNX Runtime's execution providers that a graph can be compiled for. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
@@ -76,10 +77,33 @@ const turnedBefore = (value: Value & { attributes: MatmulAttributes }, [a, b]: r
   return apply(matmulOp, [turned, b!], { ...value.attributes, transA: false });
 };
 
+/** Whether a batch of products is odd as far as its number is known: where a leading axis is even, it is even. */
+const isOddBatch = (batch: Shape): boolean =>
+  batch.some((size) => typeof size === 'number' && size > 1) && batch.every((size) => typeof size !== 'number' || size % 2 === 1);
+
+/**
+ * MLAS gives whole products of a batch to threads: of three, one of two cores computes two while the other waits. Halves of their rows are shared evenly,
+ * and where the first operand is read the other way halves of the sum (a quarter of such products' time on two cores; docs/decisions/0016).
+ */
+const halved = (value: Value & { attributes: MatmulAttributes }, [a, b]: readonly Value[]): Value | null => {
+  const batch = value.shape.slice(0, -2);
+  const [rows, columns] = a!.shape.slice(-2) as [Dimension, Dimension];
+  const half = divideDimensions(rows, 2);
+  if (!isOddBatch(batch) || half === null) return null;
+  if (![a!, b!].every(({ shape }) => sameShape(shape.slice(0, -2), batch))) return null;
+  const left = reshape(a!, [...batch, 2, half, columns]);
+  const { transA, transB } = value.attributes;
+  if (!transA) return reshape(apply(matmulOp, [left, reshape(b!, [...batch, 1, ...b!.shape.slice(-2)])], value.attributes), value.shape);
+  if (transB) return null;
+  const sums = apply(matmulOp, [left, reshape(b!, [...batch, 2, half, b!.shape.at(-1)!])], value.attributes);
+  return reduceSum(sums, [batch.length]);
+};
+
 const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
   if (!isMadeBy(value, matmulOp)) return null;
   if (value.dtype === 'f16') return roundedProduct(value, inputs);
   if (isWeightGradient(value)) return turnedBefore(value, inputs);
+  if (value.shape.length > 2) return halved(value, inputs);
   if (!isWrongWayUp(value)) return null;
   const { transA, transB, alpha } = value.attributes;
   return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
