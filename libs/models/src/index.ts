@@ -1,6 +1,6 @@
 export { type Adaptable, adaptableClassifier, adaptableLanguageModel } from './adapters/adaptable.js';
 export { adapterFault, languageAdapterFault, loraFault } from './adapters/fits-base.js';
-export { adaptedLinears, addLora, initialLoraPair, type LoraFactors } from './adapters/lora.js';
+export { adaptedLinears, addLora, addLoras, initialLoraPair, type LoraFactors } from './adapters/lora.js';
 export { savedConfig, savedFrom, savedTensors, savedWeights } from './adapters/saved-modules.js';
 export {
   type BasePrecision,

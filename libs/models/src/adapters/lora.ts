@@ -1,7 +1,7 @@
 // LoRA (Hu et al., arXiv 2106.09685) as PEFT computes it: y = W x + scaling B A dropout(x).
 
 import { type LinearModule, type LoraMatcher, type LoraPair, type LoraSettings, loraMatcher } from '@tunefleet/model-formats';
-import { add, matmul, mul, type Value } from '@tunefleet/tensor';
+import { add, concat, matmul, mul, slice, type Value } from '@tunefleet/tensor';
 import { randomStream } from '../random/stream.js';
 import type { Adaptable } from './adaptable.js';
 
@@ -36,6 +36,34 @@ export interface LoraFactors {
 
 /** Adds the adapter's part to the base's output `y` [tokens, out] for `x` [tokens, in]. */
 export function addLora(y: Value, x: Value, { a, b, mask }: LoraFactors, scaling: number): Value {
-  const inner = matmul(mask ? mul(x, mask) : x, a, { transB: true });
-  return add(y, matmul(scaling === 1 ? inner : mul(inner, scaling), b, { transB: true }));
+  return addInner(y, matmul(mask ? mul(x, mask) : x, a, { transB: true }), b, scaling);
+}
+
+const addInner = (y: Value, inner: Value, b: Value, scaling: number): Value =>
+  add(y, matmul(scaling === 1 ? inner : mul(inner, scaling), b, { transB: true }));
+
+/** The base's output of one module and the factors of its adapter. */
+export interface AdaptedOutput {
+  y: Value;
+  factors: Omit<LoraFactors, 'mask'>;
+  scaling: number;
+}
+
+/**
+ * {@link addLora} of modules that read one `x`: their A are one product, forward and in both gradients. Adapters' products cost what reading `x` and the
+ * gradients costs, hardly what is multiplied (docs/decisions/0016). Ranks are numbers, no names.
+ */
+export function addLoras(outputs: readonly AdaptedOutput[], x: Value): Value[] {
+  const [first, ...others] = outputs.map(({ factors }) => factors.a);
+  if (!first) return [];
+  const inner = matmul(x, concat([first, ...others], 0), { transB: true });
+  const { scaling: common } = outputs[0]!;
+  const shared = outputs.every(({ scaling }) => scaling === common) && common !== 1;
+  const scaled = shared ? mul(inner, common) : inner;
+  let start = 0;
+  return outputs.map(({ y, factors: { a, b }, scaling }) => {
+    const own = slice(scaled, 1, start, start + Number(a.shape[0]));
+    start += Number(a.shape[0]);
+    return addInner(y, own, b, shared ? 1 : scaling);
+  });
 }

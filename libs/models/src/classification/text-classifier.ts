@@ -13,7 +13,7 @@ import { adapterFault } from '../adapters/fits-base.js';
 import { addLora } from '../adapters/lora.js';
 import { type BasePrecision, type BaseWeights, mapWeights } from '../base-weights.js';
 import { type Classifier, classifierOf } from '../networks/classifier.js';
-import { weightParts } from '../networks/weight-parts.js';
+import { separateLinears, weightParts } from '../networks/weight-parts.js';
 
 /** A sequence classifier that answers. */
 export interface TextClassifier {
@@ -107,7 +107,7 @@ function probabilityGraph(classifier: Classifier, { shapes, base, adapter }: Par
     const b = builder.input(factor(module, 'b'), 'f32', [pair.outputs, pair.rank]);
     return addLora(y, x, { a, b }, pair.scaling);
   };
-  const parts = { ...plain, linear, dropout: <X>(_site: string, _p: number, x: X) => x };
+  const parts = { ...plain, ...separateLinears(linear), dropout: <X>(_site: string, _p: number, x: X) => x };
   const { features } = classifier.features(builder, parts);
   return compile({ outputs: { probabilities: softmax(classifier.head(parts, features)) }, threads });
 }

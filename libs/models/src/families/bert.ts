@@ -9,6 +9,8 @@ export interface BertParts {
   weight(name: string): Value;
   /** x W^T + bias of the named module and what adapters add: [tokens, in] -> [tokens, out] */
   linear(module: string, x: Value): Value;
+  /** the same of modules that read one x */
+  linears(modules: readonly string[], x: Value): Value[];
   /** rows of an embedding table [rows, hidden] by ids [tokens] */
   embed(table: string, ids: Value): Value;
   /** dropout at a named site, or x itself */
@@ -57,10 +59,9 @@ function embeddings(config: BertConfig, { embed, weight, dropout, positions }: B
 function attentionBlock(config: BertConfig, parts: BertParts, layer: number, x: Value, last: boolean): Value {
   const module = `bert.encoder.layer.${layer}.attention`;
   const kept = last ? parts.wanted(x) : x;
-  const q = parts.linear(`${module}.self.query`, kept);
-  const k = parts.linear(`${module}.self.key`, x);
-  const v = parts.linear(`${module}.self.value`, x);
-  const attended = last ? parts.attentionOfWanted(layer, q, k, v) : parts.attention(layer, q, k, v);
+  const [query, key, value] = ['query', 'key', 'value'].map((name) => `${module}.self.${name}`) as [string, string, string];
+  const [q, k, v] = last ? [parts.linear(query, kept), ...parts.linears([key, value], x)] : parts.linears([query, key, value], x);
+  const attended = (last ? parts.attentionOfWanted : parts.attention)(layer, q!, k!, v!);
   return residual(config, parts, `${module}.output`, kept, parts.linear(`${module}.output.dense`, attended));
 }
 

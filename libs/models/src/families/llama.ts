@@ -9,6 +9,8 @@ export interface LlamaParts {
   weight(name: string): Value;
   /** x W^T of the named module and what adapters add: [tokens, in] -> [tokens, out] */
   linear(module: string, x: Value): Value;
+  /** the same of modules that read one x */
+  linears(modules: readonly string[], x: Value): Value[];
   /** q [tokens, heads, headSize], k and v [tokens, keyValueHeads, headSize] -> [tokens, heads * headSize] */
   attention(layer: number, q: Value, k: Value, v: Value): Value;
   /** rotary tables at each token's position, [tokens, headSize / 2] */
@@ -56,15 +58,18 @@ function norm({ normEpsilon }: LlamaConfig, { weight }: LlamaParts, module: stri
 
 function attentionBlock(config: LlamaConfig, parts: LlamaParts, layer: number, x: Value, keep: (value: Value) => Value): Value {
   const module = `model.layers.${layer}.self_attn`;
-  const project = (name: string, heads: number): Value => reshape(parts.linear(`${module}.${name}`, x), [-1, heads, config.headSize]);
+  const projected = parts.linears(
+    ['q_proj', 'k_proj', 'v_proj'].map((name) => `${module}.${name}`),
+    x,
+  );
+  const heads = [config.heads, config.keyValueHeads, config.keyValueHeads];
+  const [q, k, v] = projected.map((value, place) => reshape(value, [-1, heads[place]!, config.headSize]));
   const turn = (value: Value): Value => rope(value, parts.cos, parts.sin);
-  const q = turn(project('q_proj', config.heads));
-  const k = turn(project('k_proj', config.keyValueHeads));
-  const v = project('v_proj', config.keyValueHeads);
-  return parts.linear(`${module}.o_proj`, keep(parts.attention(layer, q, k, v)));
+  return parts.linear(`${module}.o_proj`, keep(parts.attention(layer, turn(q!), turn(k!), v!)));
 }
 
 /** Shazeer, "GLU variants improve transformer". */
-function swiglu({ linear }: LlamaParts, module: string, x: Value): Value {
-  return linear(`${module}.down_proj`, mul(silu(linear(`${module}.gate_proj`, x)), linear(`${module}.up_proj`, x)));
+function swiglu({ linear, linears }: LlamaParts, module: string, x: Value): Value {
+  const [gate, up] = linears([`${module}.gate_proj`, `${module}.up_proj`], x);
+  return linear(`${module}.down_proj`, mul(silu(gate!), up!));
 }

@@ -6,6 +6,7 @@ import type { BaseWeights } from '../base-weights.js';
 import { llamaLinears } from '../families/linears.js';
 import { llama, llamaHead } from '../families/llama.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
+import { separateLinears } from '../networks/weight-parts.js';
 import type { KeyValueCache } from './cache.js';
 import { cachedAttention } from './cached-attention.js';
 
@@ -92,7 +93,7 @@ export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShape
     config,
     {
       weight,
-      linear: linears(builder, config, weight, adapted),
+      ...separateLinears(adaptedLinear(builder, config, weight, adapted)),
       attention,
       cos: builder.input('cos', 'f32', ['tokens', headSize / 2]),
       sin: builder.input('sin', 'f32', ['tokens', headSize / 2]),
@@ -104,7 +105,7 @@ export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShape
 }
 
 /** Linear modules, plain or with a LoRA adapter whose factors are inputs, B with its scaling: one graph for any ranks and targets. */
-function linears(
+function adaptedLinear(
   builder: GraphBuilder,
   config: LlamaConfig,
   weight: (name: string) => Value,

@@ -46,7 +46,10 @@ function groupedAttention({ heads, keyValueHeads, headSize }: HeadShape, q: Valu
 /** Blocks of queries, each of which meets only the keys up to its own end: 4 leave 5/8 of the arithmetic of a square. */
 export const QUERY_BLOCKS = 4;
 
-const keysUpTo = (block: number): string => `${block + 1}*block`;
+/** Slots of a block of queries. An even number, so that a product of an odd number of heads can be given to two cores in equal parts. */
+export const BLOCK = '2*half_block';
+
+const keysUpTo = (block: number): string => `${2 * (block + 1)}*half_block`;
 
 /**
  * Causal attention within examples, in blocks of queries.
@@ -73,10 +76,10 @@ export function causalBiases(builder: GraphBuilder, lengths: Value): Value[] {
   const examples = lengths.shape[0]!;
   return Array.from({ length: QUERY_BLOCKS }, (_, block) => {
     const keys = keysUpTo(block);
-    const query = reshape(slice(iota(builder, keys), 0, `${block}*block`, keys), [1, 'block', 1]);
+    const query = reshape(slice(iota(builder, keys), 0, keysUpTo(block - 1), keys), [1, BLOCK, 1]);
     const key = reshape(iota(builder, keys), [1, 1, keys]);
     const real = less(query, reshape(lengths, [examples, 1, 1]));
     const visible = or(and(lessOrEqual(key, query), real), equal(key, query));
-    return reshape(where(visible, builder.scalar(0, 'f32'), MASKED), [examples, 1, 1, 'block', keys]);
+    return reshape(where(visible, builder.scalar(0, 'f32'), MASKED), [examples, 1, 1, BLOCK, keys]);
   });
 }

@@ -17,6 +17,8 @@ export interface NetworkParts {
   weight(name: string): Value;
   /** x W^T of the named module, its bias if it has one, and what adapters add: [tokens, in] -> [tokens, out] */
   linear(module: string, x: Value): Value;
+  /** the same of modules that read one x */
+  linears(modules: readonly string[], x: Value): Value[];
   /** rows of an embedding table by ids [tokens] of i32: [tokens, width] */
   embed(table: string, ids: Value): Value;
   /** dropout at a named site with a probability; `x` itself where nothing is trained */

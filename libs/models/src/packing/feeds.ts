@@ -1,11 +1,11 @@
 import type { LlamaConfig } from '@tunefleet/model-formats';
-import { type Feed, type GraphBuilder, reshape, type Shape, type Tensor, type Value } from '@tunefleet/tensor';
+import { type Feed, type GraphBuilder, reshape, type Tensor, type Value } from '@tunefleet/tensor';
 import { arrangeRows } from '../layers/arrange-rows.js';
-import { causalAttention, causalBiases, type HeadShape, QUERY_BLOCKS } from '../layers/attention.js';
+import { BLOCK, causalAttention, causalBiases, type HeadShape, QUERY_BLOCKS } from '../layers/attention.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
 import type { PackedExamples } from './pack.js';
 
-/** Values of a graph over packed examples; their feeds come from {@link packedFeeds}. Dimensions: tokens, examples, block, trained. */
+/** Values of a graph over packed examples; their feeds come from {@link packedFeeds}. Dimensions: tokens, examples, half_block, trained. */
 export interface PackedInputs {
   ids: Value;
   cos: Value;
@@ -23,12 +23,14 @@ export interface PackedInputs {
 export function packedInputs(builder: GraphBuilder, config: LlamaConfig): PackedInputs {
   const { heads, keyValueHeads, headSize } = config;
   const lengths = builder.input('lengths', 'i32', ['examples']);
-  const index = (name: string, count: number, slots: Shape) => ({
-    slots: builder.input(`${name}_of_slot`, 'i32', slots),
+  const index = (name: string, count: number, slots: Value) => ({
+    slots,
     back: builder.input(`slot_of_${name}`, 'i32', ['tokens', count]),
   });
-  const queries = index('query', heads, [QUERY_BLOCKS, 'examples', heads, 'block']);
-  const keys = index('key', keyValueHeads, ['examples', keyValueHeads, `${QUERY_BLOCKS}*block`]);
+  const queryOfSlot = builder.input('query_of_slot', 'i32', [QUERY_BLOCKS, 'examples', heads, 2, 'half_block']);
+  const queries = index('query', heads, reshape(queryOfSlot, [QUERY_BLOCKS, 'examples', heads, BLOCK]));
+  const keyOfSlot = builder.input('key_of_slot', 'i32', ['examples', keyValueHeads, `${QUERY_BLOCKS}*${BLOCK}`]);
+  const keys = index('key', keyValueHeads, keyOfSlot);
   const biases = builder.scope('mask', () => causalBiases(builder, lengths));
   const trainedTokens = builder.input('trained_tokens', 'i32', ['trained']);
   const trainedOfToken = builder.input('trained_of_token', 'i32', ['tokens']);
@@ -54,7 +56,7 @@ export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Re
   let table: RopeTable = ropeTable(config, 0);
   return (packed) => {
     if (table.positions < packed.span) table = ropeTable(config, Math.max(packed.span, 2 * table.positions));
-    const span = QUERY_BLOCKS * Math.ceil(packed.span / QUERY_BLOCKS);
+    const span = 2 * QUERY_BLOCKS * Math.ceil(packed.span / (2 * QUERY_BLOCKS));
     const queries = blockIndex(packed, config.heads, span, QUERY_BLOCKS);
     const keys = headIndex(packed, config.keyValueHeads, span);
     return {
@@ -62,7 +64,7 @@ export function packedFeeds(config: LlamaConfig): (packed: PackedExamples) => Re
       cos: rowsAt(table.cos, packed.positions, config.headSize / 2),
       sin: rowsAt(table.sin, packed.positions, config.headSize / 2),
       lengths: packed.lengths,
-      query_of_slot: queries.slots,
+      query_of_slot: { data: queries.slots.data, shape: [QUERY_BLOCKS, packed.lengths.length, config.heads, 2, span / (2 * QUERY_BLOCKS)] },
       slot_of_query: queries.back,
       key_of_slot: keys.slots,
       slot_of_key: keys.back,

@@ -1,4 +1,4 @@
-import { addLora, type Network, weightParts } from '@tunefleet/models';
+import { addLora, addLoras, type Network, weightParts } from '@tunefleet/models';
 import type { GraphBuilder, Value } from '@tunefleet/tensor';
 import { type LoraPlan, layoutOf } from './lora-plan.js';
 import type { ModelGraph } from './trainable.js';
@@ -24,15 +24,26 @@ export function loraGraph({ network, weights }: AdaptedModel, plan: LoraPlan, dr
       const placeOf = new Map(modules.map((module, place) => [module.name, { module, place }]));
       const whole = new Map([...saved.keys()].map((name, index) => [name, parameters[2 * modules.length + index]!]));
       const parts = weightParts(weights(builder, whole));
+      const factorsOf = (place: number) => ({ a: parameters[2 * place]!, b: parameters[2 * place + 1]! });
       const linear = (module: string, x: Value): Value => {
         const y = parts.linear(module, x);
         const found = placeOf.get(module);
         if (found === undefined) return y;
         const mask = training && dropout > 0 ? { mask: builder.input(maskOf(module), 'f32', x.shape) } : {};
-        const [a, b] = [parameters[2 * found.place]!, parameters[2 * found.place + 1]!];
-        return addLora(y, x, { a, b, ...mask }, found.module.scaling);
+        return addLora(y, x, { ...factorsOf(found.place), ...mask }, found.module.scaling);
       };
-      return { parameters, ...parts, linear };
+      const linears = (modules: readonly string[], x: Value): Value[] => {
+        const found = modules.map((module) => placeOf.get(module));
+        // Each module drops out elements of its own, and one alone has nothing to share.
+        if ((training && dropout > 0) || found.filter(Boolean).length < 2) return modules.map((module) => linear(module, x));
+        const ys = modules.map((module) => parts.linear(module, x));
+        const adapted = found.flatMap((one, index) =>
+          one ? [{ y: ys[index]!, factors: factorsOf(one.place), scaling: one.module.scaling }] : [],
+        );
+        const sums = addLoras(adapted, x);
+        return ys.map((y, index) => (found[index] ? sums.shift()! : y));
+      };
+      return { parameters, ...parts, linear, linears };
     },
   };
 }
