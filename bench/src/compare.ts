@@ -1,4 +1,5 @@
-import { type Measured, median, runSide } from './side.js';
+import { medianBy } from './median.js';
+import { type Measured, runSide } from './side.js';
 
 /** One side of a comparison: what starts its process. Its last line of stdout is a `Measured` as JSON. */
 export interface Side {
@@ -29,6 +30,8 @@ export interface ComparisonRow {
   rss_ratio: number | null;
 }
 
+const medianRun = (runs: readonly Measured[]): Measured => medianBy(runs, ({ value }) => value);
+
 /** Runs both sides, alternating, one process a side at a time. `higher`: whether a larger value is better (tokens/s, not seconds). */
 export async function compare({ bench, variant, unit, ours, peer, rounds }: Comparison, higher = true): Promise<ComparisonRow> {
   const own: Measured[] = [];
@@ -37,8 +40,8 @@ export async function compare({ bench, variant, unit, ours, peer, rounds }: Comp
     own.push(await runSide(ours.command, [...ours.args], ours.env));
     if (peer) peers.push(await runSide(peer.command, [...peer.args], peer.env));
   }
-  const mine = median(own);
-  const theirs = peer ? { name: peer.name, ...median(peers) } : null;
+  const mine = medianRun(own);
+  const theirs = peer ? { name: peer.name, ...medianRun(peers) } : null;
   const ratio = theirs && (higher ? mine.value / theirs.value : theirs.value / mine.value);
   return { bench, variant, unit, ours: mine, peer: theirs, ratio, rss_ratio: theirs && mine.peak_rss_mb / theirs.peak_rss_mb };
 }

@@ -33,7 +33,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   providers,
 ];
 
-const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(16)}${one.about}\n`).join('')}`;
+const USAGE = `npm run bench -- NAME [--json] [--ours-only]\n${BENCHMARKS.map((one) => `  ${one.name.padEnd(18)}${one.about}\n`).join('')}`;
 
 function fail(message: string, code: number): void {
   process.stderr.write(`bench: ${message}\n`);

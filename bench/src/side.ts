@@ -19,6 +19,3 @@ export async function runSide(command: string, args: string[], env: NodeJS.Proce
   if (code !== 0) throw new Error(`${command} ended with ${code}`);
   return JSON.parse(text.trim().split('\n').at(-1) ?? '') as Measured;
 }
-
-/** The median run by value. */
-export const median = (runs: Measured[]): Measured => runs.toSorted((a, b) => a.value - b.value)[Math.floor(runs.length / 2)] as Measured;

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { estimateRun, measureRates } from '@tunefleet/training-core';
 import type { Benchmark } from '../benchmark.js';
 import { compare, printRow } from '../compare.js';
+import { VARIANTS, type Variant } from '../llama-step/spec.js';
 import { SHAPES } from './shapes.js';
-import { type Point, specOf, VARIANTS, type Variant, writeBase } from './work.js';
+import { type Point, specOf, writeBase } from './work.js';
 
 const OURS = fileURLToPath(new URL('ours.js', import.meta.url));
 const THREADS = 2;

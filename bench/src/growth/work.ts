@@ -2,11 +2,8 @@ import { join } from 'node:path';
 import { float32Tensor, type LlamaConfig, llamaTensorShapes, writeLlamaFolder } from '@tunefleet/model-formats';
 import { type Example, randomStream } from '@tunefleet/models';
 import type { TrainingSpec } from '@tunefleet/training-core';
-import { OPTIMIZER } from '../optimizer.js';
-
-/** What is trained of a shape. */
-export const VARIANTS = ['lora', 'qlora', 'full'] as const;
-export type Variant = (typeof VARIANTS)[number];
+import { asExamples, stepSpec, type Variant } from '../llama-step/spec.js';
+import { randomRows } from '../llama-step/work.js';
 
 export interface Point {
   variant: Variant;
@@ -42,31 +39,13 @@ export async function writeBase(folder: string, config: LlamaConfig): Promise<vo
   await writeLlamaFolder(folder, config, tensors);
 }
 
-/** A row a step, and one more that is not come to: `tokens` predictions, each counted. The first token is predicted by nothing. */
-export function rowsOf({ tokens, steps }: Point, vocabulary: number): Example[] {
-  const random = randomStream(1, 'shuffle', 1);
-  return Array.from({ length: steps + 1 }, () => ({
-    ids: Int32Array.from({ length: tokens + 1 }, () => random.integer(vocabulary)),
-    weights: Float32Array.from({ length: tokens + 1 }, (_, at) => (at === 0 ? 0 : 1)),
-  }));
-}
+/** A row a step, and one more that is not come to. */
+export const rowsOf = ({ tokens, steps }: Point, vocabulary: number): Example[] => asExamples(randomRows(steps + 1, tokens, vocabulary));
 
 /** The run that is measured, and foretold. */
-export function specOf(folder: string, { variant, memory, steps, threads }: Point): TrainingSpec {
-  return {
-    base: join(folder, 'base'),
-    base_precision: variant === 'qlora' ? 'int4' : 'float32',
-    adapter: variant === 'full' ? { type: 'full' } : { type: 'lora', rank: 8, alpha: 16, dropout: 0, targets: 'all-linear' },
-    optimizer: OPTIMIZER,
-    epochs: 1,
-    batch_size: 1,
-    micro_batch_size: 1,
-    max_steps: null,
-    shuffle: false,
-    seed: 1,
-    memory,
-    snapshot: { every_steps: 2 * steps, keep: 1 },
-    threads,
-    folder: join(folder, 'work'),
-  };
-}
+export const specOf = (folder: string, { variant, memory, steps, threads }: Point): TrainingSpec => ({
+  ...stepSpec(folder, variant, threads),
+  memory,
+  snapshot: { every_steps: 2 * steps, keep: 1 },
+  folder: join(folder, 'work'),
+});

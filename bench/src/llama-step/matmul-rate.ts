@@ -13,6 +13,7 @@ import {
   releaseTensors,
   type Value,
 } from '@tunefleet/tensor';
+import { median } from '../median.js';
 
 const RUNS = 20;
 const WARM_UP = 4;
@@ -62,8 +63,3 @@ export const rateOf = (products: readonly ProductCount[], seconds: number): numb
   products.reduce((sum, product) => sum + operationsOf(product), 0) / seconds;
 
 const filled = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((x, y) => x * y)).fill(0.5);
-
-function median(numbers: readonly number[]): number {
-  if (numbers.length === 0) throw new Error('the profile holds no time of a product');
-  return numbers.toSorted((x, y) => x - y)[Math.floor(numbers.length / 2)]!;
-}

@@ -5,8 +5,9 @@ import type { TrainingSpec } from '@tunefleet/training-core';
 import { OPTIMIZER } from '../optimizer.js';
 import { ALPHA, RANK, STEPS } from './work.js';
 
-/** qlora: LoRA over the base in 4-bit blocks */
-export type Variant = 'lora' | 'qlora' | 'full';
+/** What is trained; qlora: LoRA over the base in 4-bit blocks. */
+export const VARIANTS = ['lora', 'qlora', 'full'] as const;
+export type Variant = (typeof VARIANTS)[number];
 
 /** The run that is timed: AdamW at a constant rate, one row a step. */
 export function stepSpec(folder: string, variant: Variant, threads: number): TrainingSpec {
@@ -27,8 +28,10 @@ export function stepSpec(folder: string, variant: Variant, threads: number): Tra
   };
 }
 
-/** The rows of the work folder; every token is trained on but the first, which nothing predicts. */
-export function readRows(folder: string): Example[] {
-  const rows = JSON.parse(readFileSync(join(folder, 'rows.json'), 'utf8')) as number[][];
-  return rows.map((ids) => ({ ids: Int32Array.from(ids), weights: Float32Array.from(ids, (_, at) => (at === 0 ? 0 : 1)) }));
-}
+/** Rows of which every token is trained on but the first, which nothing predicts. */
+export const asExamples = (rows: readonly (readonly number[])[]): Example[] =>
+  rows.map((ids) => ({ ids: Int32Array.from(ids), weights: Float32Array.from(ids, (_, at) => (at === 0 ? 0 : 1)) }));
+
+/** The rows of the work folder. */
+export const readRows = (folder: string): Example[] =>
+  asExamples(JSON.parse(readFileSync(join(folder, 'rows.json'), 'utf8')) as number[][]);

@@ -27,12 +27,14 @@ export const WARM_UP = 2;
 export const RANK = 8;
 export const ALPHA = 16;
 
-/** Random weights (seeded) in a Hugging Face folder and a row of tokens + 1 random ids a step: the same for both sides. */
+/** So many rows of tokens + 1 random ids (seeded): the first is predicted by nothing. */
+export function randomRows(count: number, tokens: number, vocabulary: number): number[][] {
+  const random = randomStream(1, 'shuffle', 1);
+  return Array.from({ length: count }, () => Array.from({ length: tokens + 1 }, () => Math.floor(random.uniform() * vocabulary)));
+}
+
+/** Random weights (seeded) in a Hugging Face folder and a row a step: the same for both sides. */
 export async function makeWork(folder: string, tokens: number, shape = SMOLLM2_135M): Promise<void> {
   await writeRandomLlama(join(folder, 'base'), shape);
-  const random = randomStream(1, 'shuffle', 1);
-  const rows = Array.from({ length: STEPS }, () =>
-    Array.from({ length: tokens + 1 }, () => Math.floor(random.uniform() * shape.vocabularySize)),
-  );
-  writeFileSync(join(folder, 'rows.json'), JSON.stringify(rows));
+  writeFileSync(join(folder, 'rows.json'), JSON.stringify(randomRows(STEPS, tokens, shape.vocabularySize)));
 }

@@ -1,4 +1,5 @@
 import { compile, copier, type Executable, GraphBuilder, matmul, type Provider, reduceSum } from '@tunefleet/tensor';
+import { median } from '../median.js';
 
 const [FEW, MANY] = [2, 12];
 const RUNS = 5;
@@ -39,5 +40,5 @@ async function medianSeconds(run: () => Promise<unknown>): Promise<number> {
     await run();
     taken.push((performance.now() - started) / 1000);
   }
-  return taken.slice(WARM_UP).sort((a, b) => a - b)[Math.floor(RUNS / 2)]!;
+  return median(taken.slice(WARM_UP));
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
 import { openTextClassifier } from '../src/classification/text-classifier.js';
 import { type ClassifierName, classifiers, probabilities } from './classifiers.js';
@@ -25,6 +28,22 @@ test.each(NAMES)("%s gives transformers' classes, many texts at once or one by o
     }
   }
   await classifier.close();
+});
+
+test('a classifier that cannot be opened leaves no files behind', async () => {
+  const scratch = await mkdtemp(join(tmpdir(), 'tunefleet-classifier-'));
+  const before = process.env['TMPDIR'];
+  // Where the graph's own files would go.
+  process.env['TMPDIR'] = join(scratch, 'missing');
+  try {
+    const folder = folderOf('tiny-bert-classifier');
+    await expect(openTextClassifier({ folder, precision: 'int4', threads: 1, scratch })).rejects.toThrow('ENOENT');
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+  expect(await readdir(scratch)).toEqual([]);
+  await rm(scratch, { recursive: true });
 });
 
 test('a language model is no classifier', async () => {

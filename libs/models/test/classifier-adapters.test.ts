@@ -1,17 +1,8 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
-import {
-  headShapes,
-  type LoraConfig,
-  loraMatcher,
-  openMergedFolder,
-  openModelFolder,
-  writeAdapterLabels,
-  writeLoraFolder,
-  writeSafetensors,
-} from '@tunefleet/model-formats';
+import { headShapes, type LoraConfig, loraMatcher, openModelFolder, writeAdapterLabels, writeLoraFolder } from '@tunefleet/model-formats';
 import { adaptableClassifier } from '../src/adapters/adaptable.js';
 import { adaptedLinears, initialLoraPair } from '../src/adapters/lora.js';
 import { savedTensors } from '../src/adapters/saved-modules.js';
@@ -19,6 +10,7 @@ import { openTextClassifier } from '../src/classification/text-classifier.js';
 import { randomStream } from '../src/random/stream.js';
 import { classifierAdapters, classifiers, probabilities } from './classifiers.js';
 import { folderOf } from './fixture.js';
+import { writeMergedFolder } from './merged-folder.js';
 
 jest.setTimeout(60_000);
 
@@ -77,21 +69,6 @@ async function writeOurs(folder: string, config: LoraConfig): Promise<void> {
   await writeAdapterLabels(folder, classifiers.labels);
 }
 
-async function writeMerged(base: string, adapter: string, into: string): Promise<void> {
-  const { config, tensors, close } = await openMergedFolder(base, adapter);
-  const whole = await Promise.all(
-    tensors.map(async (tensor) => {
-      const blocks: Uint8Array[] = [];
-      for await (const block of tensor.blocks()) blocks.push(block.slice());
-      return { ...tensor, data: Buffer.concat(blocks) };
-    }),
-  );
-  await close();
-  await mkdir(into);
-  await writeSafetensors(join(into, 'model.safetensors'), whole, { format: 'pt' });
-  await writeFile(join(into, 'config.json'), JSON.stringify(config, null, 2));
-}
-
 // WRITE_FIXTURES=1 writes both to fixtures/classifier-adapters, for make_classifier_adapters.py to read.
 test.each(Object.keys(OURS))(
   'our adapter `%s` and its merged folder have the bytes that PEFT and transformers loaded, and their answers',
@@ -100,7 +77,7 @@ test.each(Object.keys(OURS))(
     const base = folderOf(OURS[name]!.base!);
     const made = { ours: join(scratch, 'adapter'), 'ours-merged': join(scratch, 'merged') };
     await writeOurs(made.ours, OURS[name]!);
-    await writeMerged(base, made.ours, made['ours-merged']);
+    await writeMergedFolder(base, made.ours, made['ours-merged']);
     for (const [kind, folder] of Object.entries(made)) {
       const kept = adapterOf(`${kind}/${name}`);
       if (process.env['WRITE_FIXTURES']) {

@@ -131,15 +131,19 @@ test('a kept graph that passed an inspection is not built to be asked the same a
   expect(asked).toEqual(['first', 'second', 'third', 'third']);
 });
 
-test.each(['model.onnx', 'weights.bin', 'notes.json'])('where the %s of an entry is cut off, the graph is compiled anew', async (name) => {
-  const cache = cacheIn(join(await temporary(), 'graphs'));
-  const outputs = await outputsOver();
-  const plain = await bytesOf({ outputs, cache });
-  const [entry] = await readdir(cache.folder);
-  const file = join(cache.folder, entry!, name);
-  await truncate(file, (await stat(file)).size >> 1);
-  expect(await bytesOf({ outputs, cache })).toEqual(plain);
-});
+test.each(['model.onnx', 'weights.bin', 'notes.json'])(
+  'where the %s of an entry is cut off, the graph is compiled and kept anew',
+  async (name) => {
+    const cache = cacheIn(join(await temporary(), 'graphs'));
+    const outputs = await outputsOver();
+    const plain = await bytesOf({ outputs, cache });
+    const [entry] = await readdir(cache.folder);
+    const file = join(cache.folder, entry!, name);
+    await truncate(file, (await stat(file)).size >> 1);
+    expect(await bytesOf({ outputs, cache })).toEqual(plain);
+    expect(await bytesOf({ outputs, cache, onBuild: refuse })).toEqual(plain);
+  },
+);
 
 test('what a killed process left half written goes; what another one is writing stays', async () => {
   const folder = await temporary();

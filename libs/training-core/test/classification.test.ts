@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
 import { openModelFolder } from '@tunefleet/model-formats';
 import { type ClassifierName, classifiers } from '../../models/test/classifiers.js';
 import { train } from '../src/loop/train.js';
+import { openClassifierBase } from '../src/model/classifier-base.js';
 import type { TrainingSpec } from '../src/spec.js';
 import { ALL, headlessBert, labels, rowsOf, specOf } from './classifier-fixture.js';
-import { folderOf, recording, relative } from './fixture.js';
+import { folderOf, recording, relative, workFolder } from './fixture.js';
 
 // Other suites share the cores.
 jest.setTimeout(60_000);
@@ -78,6 +79,22 @@ test.each([
   expect(written).toEqual(labels);
   expect(weights.names).toContain('bert.pooler.dense.weight');
   await weights.close();
+});
+
+test('a head that gives two classes the same name is not taken over', async () => {
+  const headOf = async (own: readonly string[]): Promise<Float32Array> => {
+    const base = join(await workFolder(), 'base');
+    await cp(folderOf('tiny-llama-classifier'), base, { recursive: true });
+    const config = JSON.parse(await readFile(join(base, 'config.json'), 'utf8')) as Record<string, unknown>;
+    await writeFile(join(base, 'config.json'), JSON.stringify({ ...config, id2label: { ...own } }));
+    const { weights, initial } = await openClassifierBase(base, labels, 1);
+    const head = await initial('score.weight');
+    await weights.close();
+    return head;
+  };
+  const fresh = await headOf(['a', 'b', 'c']);
+  expect(await headOf([labels[0]!, labels[0]!, labels[1]!])).toEqual(fresh);
+  expect(await headOf(labels)).not.toEqual(fresh);
 });
 
 test('a frozen backbone comes out as it went in; the head does not', async () => {

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
-import { openMergedFolder, writeSafetensors } from '@tunefleet/model-formats';
 import { type BasePrecision, openGenerator } from '@tunefleet/models';
+import { writeMergedFolder } from '../../../libs/models/test/merged-folder.js';
 import { throughInt4 } from '../src/domain/four-bit.js';
 
 jest.setTimeout(60_000);
@@ -29,18 +29,9 @@ async function logprobs(base: string, precision: BasePrecision, adapter: string 
 }
 
 test('an adapter over a 4-bit base, merged, answers as it does over that base', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tunefleet-merged-'));
-  const { config, tensors, close } = await openMergedFolder(BASE, ADAPTER, throughInt4);
-  const whole = await Promise.all(
-    tensors.map(async (tensor) => {
-      const blocks: Uint8Array[] = [];
-      for await (const block of tensor.blocks()) blocks.push(block.slice());
-      return { ...tensor, data: Buffer.concat(blocks) };
-    }),
-  );
-  await close();
-  await writeSafetensors(join(folder, 'model.safetensors'), whole, { format: 'pt' });
-  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  const scratch = await mkdtemp(join(tmpdir(), 'tunefleet-merged-'));
+  const folder = join(scratch, 'merged');
+  await writeMergedFolder(BASE, ADAPTER, folder, throughInt4);
   const [wanted, merged, plain] = [
     await logprobs(BASE, 'int4', ADAPTER),
     await logprobs(folder, 'float32', null),
@@ -50,5 +41,5 @@ test('an adapter over a 4-bit base, merged, answers as it does over that base', 
   expect(merged).toHaveLength(240);
   expect(furthest(merged)).toBeLessThan(1e-4);
   expect(furthest(plain)).toBeGreaterThan(1e-2);
-  await rm(folder, { recursive: true });
+  await rm(scratch, { recursive: true });
 });

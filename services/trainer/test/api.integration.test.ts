@@ -1,32 +1,22 @@
-import { afterAll, beforeAll, expect } from '@jest/globals';
-import type { FineTuningJob, FineTuningJobEvent, MetricsRow } from '@tunefleet/contracts';
-import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
-import { skipUnless } from '../../../tools/jest/skip-unless.js';
+import { expect } from '@jest/globals';
+import type { FineTuningJob, MetricsRow } from '@tunefleet/contracts';
 import { rows } from './dataset-stand-in.js';
-import { Fleet } from './fleet.js';
-import { ended, jobIn, type List } from './wait.js';
+import type { Fleet, List } from './fleet.js';
+import { BODY, useFleet } from './use-fleet.js';
+import { ended, jobIn } from './wait.js';
 
-const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
-const BODY = { model: 'tiny', training_file: 'file-train', hyperparameters: { n_epochs: 1, batch_size: 4 } };
-let fleet: Fleet;
+const { fleet, test } = useFleet(({ dataset }) => {
+  dataset.add('file-train', rows(20));
+  dataset.add('file-foreign', rows(20), { project: 'other' });
+  dataset.add('file-assistants', rows(20), { purpose: 'assistants' });
+  dataset.add('file-waiting', rows(20), { status: 'uploaded' });
+});
 
 const create = (body: object = BODY, options: Parameters<Fleet['api']>[3] = {}) => fleet.api<FineTuningJob>('POST', '/jobs', body, options);
 const refused = async (body: object) => {
   const { status, body: answer } = await fleet.api<{ error: { code: string; param: string } }>('POST', '/jobs', body);
   return [status, answer.error.code, answer.error.param];
 };
-
-beforeAll(async () => {
-  if (natsServerPath() === undefined) return;
-  fleet = await Fleet.start();
-  fleet.dataset.add('file-train', rows(20));
-  fleet.dataset.add('file-foreign', rows(20), { project: 'other' });
-  fleet.dataset.add('file-assistants', rows(20), { purpose: 'assistants' });
-  fleet.dataset.add('file-waiting', rows(20), { status: 'uploaded' });
-}, 60_000);
-afterAll(async () => {
-  await fleet?.close();
-});
 
 test('what a body gets wrong is refused with code and param', async () => {
   expect(await refused({ ...BODY, training_file: 'file-none' })).toEqual([404, 'file_not_found', 'training_file']);
@@ -155,20 +145,13 @@ test('metrics as a stream follow a running job: each step once, then its end', a
   const steps = [...text.matchAll(/^data: (\{"step".*)$/gm)].map(([, json]) => (JSON.parse(json!) as MetricsRow).step);
   expect(steps.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   expect(text.trim().split('\n\n').at(-1)).toBe('event: done\ndata: {"status":"succeeded"}');
-  const list = await fleet.api<List<MetricsRow>>('GET', `/jobs/${body.id}/metrics`);
-  expect(list.body.data.map((row) => row.step)).toEqual(steps);
+  expect((await fleet.metrics(body.id)).map((row) => row.step)).toEqual(steps);
 }, 60_000);
 
 test('events page without gaps or repeats', async () => {
   const { body } = await create({ ...BODY, training_file: 'file-long' });
   await ended(fleet, body.id);
-  const ids: string[] = [];
-  for (let after = ''; ; ) {
-    const page = (await fleet.api<List<FineTuningJobEvent>>('GET', `/jobs/${body.id}/events?limit=7${after}`)).body;
-    ids.push(...page.data.map(({ id }) => id));
-    if (!page.has_more) break;
-    after = `&after=${ids.at(-1)}`;
-  }
+  const ids = (await fleet.events(body.id, 7)).map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
   expect(ids.length).toBe(50 + 7);
 }, 60_000);

@@ -3,7 +3,14 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { IDENTITY_HEADER, type ResolvedModel, signIdentity } from '@tunefleet/contracts';
+import {
+  type FineTuningJob,
+  type FineTuningJobEvent,
+  IDENTITY_HEADER,
+  type MetricsRow,
+  type ResolvedModel,
+  signIdentity,
+} from '@tunefleet/contracts';
 import { natsConfig } from '../../../deploy/local/src/nats-config.js';
 import { type NatsTestServer, startNatsServer } from '../../../tools/jest/nats-server.js';
 import { freePort } from '../../../tools/jest/server-process.js';
@@ -17,28 +24,34 @@ const PASSWORDS = new Map(['trainer', 'trainer-pod', 'model-registry', 'dataset'
 
 export type ServiceName = 'trainer' | 'trainer-pod' | 'model-registry' | 'dataset';
 
+export interface List<T> {
+  object: 'list';
+  data: T[];
+  has_more: boolean;
+}
+
 /** Real processes on a real nats-server and a folder: trainer, pod, model-registry, and dataset; or in dataset's place this process, with real shards of any shape. */
 export class Fleet {
   readonly children = new Map<ServiceName, ChildProcess>();
-  readonly folder = mkdtempSync(join(tmpdir(), 'tunefleet-trainer-'));
-  readonly runFolder = join(this.folder, 'run');
+  folder!: string;
+  runFolder!: string;
   readonly logs = new Map<string, string>();
   private readonly ports = new Map<string, number>();
   nats!: NatsTestServer;
   dataset!: DatasetStandIn;
 
   /** @param base a Hugging Face folder, registered as `tiny`; with it dataset is the real one */
-  static async start(base?: string): Promise<Fleet> {
-    const fleet = new Fleet();
-    mkdirSync(fleet.runFolder);
-    mkdirSync(join(fleet.folder, 'tmp'));
-    cpSync(base ?? join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(fleet.folder, 'bases/tiny'), { recursive: true });
-    fleet.nats = await startNatsServer(({ port, store }) => natsConfig(`127.0.0.1:${port}`, store, PASSWORDS));
+  async start(base?: string): Promise<void> {
+    this.folder = mkdtempSync(join(tmpdir(), 'tunefleet-trainer-'));
+    this.runFolder = join(this.folder, 'run');
+    mkdirSync(this.runFolder);
+    mkdirSync(join(this.folder, 'tmp'));
+    cpSync(base ?? join(ROOT, 'libs/models/test/fixtures/tiny-llama'), join(this.folder, 'bases/tiny'), { recursive: true });
+    this.nats = await startNatsServer(({ port, store }) => natsConfig(`127.0.0.1:${port}`, store, PASSWORDS));
     const services: ServiceName[] = ['model-registry', 'trainer', 'trainer-pod'];
     if (base) services.push('dataset');
-    else fleet.dataset = await startDataset(fleet.nats.url, join(fleet.folder, 'objects'), KEY);
-    await Promise.all(services.map((name) => fleet.run(name)));
-    return fleet;
+    else this.dataset = await startDataset(this.nats.url, join(this.folder, 'objects'), KEY);
+    await Promise.all(services.map((name) => this.run(name)));
   }
 
   /** Starts a service (again): on the same port, ready when it resolves. */
@@ -132,6 +145,28 @@ export class Fleet {
     return { status: response.status, body: (await response.json()) as T };
   }
 
+  /** Makes a job; its id. Throws what a refusal says. */
+  async create(body: object): Promise<string> {
+    const { status, body: job } = await this.api<FineTuningJob>('POST', '/jobs', body);
+    if (status !== 200) throw new Error(`a job was refused: ${JSON.stringify(job)}`);
+    return job.id;
+  }
+
+  /** A job's steps so far. */
+  async metrics(id: string): Promise<MetricsRow[]> {
+    return (await this.api<List<MetricsRow>>('GET', `/jobs/${id}/metrics`)).body.data;
+  }
+
+  /** All of a job's events, newest first, `limit` a page. */
+  async events(id: string, limit = 100): Promise<FineTuningJobEvent[]> {
+    const events: FineTuningJobEvent[] = [];
+    for (let after = ''; ; after = `&after=${events.at(-1)!.id}`) {
+      const page = (await this.api<List<FineTuningJobEvent>>('GET', `/jobs/${id}/events?limit=${limit}${after}`)).body;
+      events.push(...page.data);
+      if (!page.has_more) return events;
+    }
+  }
+
   /** An event stream, whole. */
   async stream(path: string): Promise<string> {
     const identity = signIdentity({ project: 'default', keyId: 'key_test', scope: 'read' }, KEY);
@@ -148,7 +183,7 @@ export class Fleet {
   async close(): Promise<void> {
     await Promise.all([...this.children.keys()].map((name) => this.end(name, 'SIGKILL')));
     await this.dataset?.close();
-    await this.nats.close();
+    await this.nats?.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, expect } from '@jest/globals';
+import { expect } from '@jest/globals';
 import type { FineTuningJob, FineTuningJobCheckpoint, FineTuningJobEvent, MetricsRow } from '@tunefleet/contracts';
-import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
-import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { rows } from './dataset-stand-in.js';
-import { Fleet } from './fleet.js';
-import { ended, type List, until } from './wait.js';
+import type { List } from './fleet.js';
+import { useFleet } from './use-fleet.js';
+import { ended, until } from './wait.js';
 
-const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
-let fleet: Fleet;
-
-beforeAll(async () => {
-  if (natsServerPath() === undefined) return;
-  fleet = await Fleet.start();
-  fleet.dataset.add('file-train', rows(60));
-  fleet.dataset.add('file-valid', rows(12, 7));
-}, 60_000);
-afterAll(async () => {
-  await fleet?.close();
+const { fleet, test } = useFleet(({ dataset }) => {
+  dataset.add('file-train', rows(60));
+  dataset.add('file-valid', rows(12, 7));
 });
 
 test('a job goes through to a version, its result file, checkpoints, metrics and canonical events', async () => {

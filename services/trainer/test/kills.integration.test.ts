@@ -1,16 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect } from '@jest/globals';
+import { expect } from '@jest/globals';
 import type { FineTuningJob, FineTuningJobCheckpoint, FineTuningJobEvent, MetricsRow } from '@tunefleet/contracts';
-import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
-import { skipUnless } from '../../../tools/jest/skip-unless.js';
 import { rows } from './dataset-stand-in.js';
-import { Fleet } from './fleet.js';
-import { ended, jobIn, type List, until } from './wait.js';
+import type { List } from './fleet.js';
+import { useFleet } from './use-fleet.js';
+import { ended, jobIn, until } from './wait.js';
 
-const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
 const EPOCHS = 4;
 const STEPS = EPOCHS * 75;
-let fleet: Fleet;
 /** What the same job gave that ran through. */
 let whole: Outcome;
 
@@ -30,29 +27,30 @@ const BODY = {
   tunefleet: { micro_batch_size: 2, snapshot: { every_steps: 20 } },
 };
 
-const create = async (): Promise<string> => {
-  const { status, body } = await fleet.api<FineTuningJob>('POST', '/jobs', BODY);
-  expect(status).toBe(200);
-  return body.id;
-};
+const { fleet, test } = useFleet(
+  async ({ dataset }) => {
+    dataset.add('file-train', rows(300));
+    dataset.add('file-valid', rows(12, 7));
+    whole = await outcomeOf(await create());
+  },
+  { seconds: 90 },
+);
+
+const create = (): Promise<string> => fleet.create(BODY);
 
 const reachedStep = (id: string, step: number): Promise<MetricsRow> =>
-  until(
-    async () => (await fleet.api<List<MetricsRow>>('GET', `/jobs/${id}/metrics`)).body.data.find((row) => row.step >= step),
-    `step ${step} of ${id}`,
-  );
+  until(async () => (await fleet.metrics(id)).find((row) => row.step >= step), `step ${step} of ${id}`);
 
 async function outcomeOf(id: string): Promise<Outcome> {
   const job = await ended(fleet, id);
   expect(job).toMatchObject({ status: 'succeeded', error: null });
   const weightsOf = async (model: string) => (await fleet.resolve(model)).weights_sha256;
   const checkpoints = (await fleet.api<List<FineTuningJobCheckpoint>>('GET', `/jobs/${id}/checkpoints`)).body.data;
-  const metrics = (await fleet.api<List<MetricsRow>>('GET', `/jobs/${id}/metrics`)).body.data;
   return {
     job,
     weights: await weightsOf(job.fine_tuned_model!),
     checkpoints: await Promise.all(checkpoints.map(({ fine_tuned_model_checkpoint: model }) => weightsOf(model))),
-    rows: metrics,
+    rows: await fleet.metrics(id),
   };
 }
 
@@ -63,13 +61,7 @@ async function expectSame(id: string): Promise<FineTuningJobEvent[]> {
   expect(outcome.checkpoints).toEqual(whole.checkpoints);
   expect(outcome.rows).toEqual(whole.rows);
   expect(outcome.job.trained_tokens).toBe(whole.job.trained_tokens);
-  const events: FineTuningJobEvent[] = [];
-  for (let after = ''; ; ) {
-    const page = (await fleet.api<List<FineTuningJobEvent>>('GET', `/jobs/${id}/events?limit=100${after}`)).body;
-    events.push(...page.data);
-    if (!page.has_more) break;
-    after = `&after=${page.data.at(-1)!.id}`;
-  }
+  const events = await fleet.events(id);
   expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
   expect(events.filter((event) => event.type === 'metrics').map((event) => (event.data as { step: number }).step)).toEqual(
     Array.from({ length: STEPS }, (_, i) => STEPS - i),
@@ -84,17 +76,6 @@ async function expectSame(id: string): Promise<FineTuningJobEvent[]> {
     expect(messages.filter((message) => message === once)).toEqual([once]);
   return events;
 }
-
-beforeAll(async () => {
-  if (natsServerPath() === undefined) return;
-  fleet = await Fleet.start();
-  fleet.dataset.add('file-train', rows(300));
-  fleet.dataset.add('file-valid', rows(12, 7));
-  whole = await outcomeOf(await create());
-}, 90_000);
-afterAll(async () => {
-  await fleet?.close();
-});
 
 test('a job that ran through says so: all steps, all checkpoints', () => {
   expect(whole.rows.length).toBe(STEPS);

@@ -1,26 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect } from '@jest/globals';
-import type { FineTuningJob } from '@tunefleet/contracts';
-import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
-import { skipUnless } from '../../../tools/jest/skip-unless.js';
+import { expect } from '@jest/globals';
 import { rows } from './dataset-stand-in.js';
-import { Fleet } from './fleet.js';
+import { BODY, useFleet } from './use-fleet.js';
 import { ended, jobIn, until } from './wait.js';
 
-const test = skipUnless(natsServerPath() !== undefined, NATS_MISSING);
-const BODY = { model: 'tiny', training_file: 'file-train', hyperparameters: { n_epochs: 1, batch_size: 4 } };
-let fleet: Fleet;
+const { fleet, test } = useFleet(({ dataset }) => dataset.add('file-train', rows(400)));
 
-beforeAll(async () => {
-  if (natsServerPath() === undefined) return;
-  fleet = await Fleet.start();
-  fleet.dataset.add('file-train', rows(400));
-}, 60_000);
-afterAll(async () => {
-  await fleet?.close();
-});
-
-const create = async (body: object = BODY): Promise<string> => (await fleet.api<FineTuningJob>('POST', '/jobs', body)).body.id;
 /** A pod for one job; resolves with its exit code. */
 async function exitOf(job: string, signal?: () => Promise<NodeJS.Signals>, env: Record<string, string> = {}): Promise<number | null> {
   const pod = await fleet.run('trainer-pod', { TUNEFLEET_JOB_ID: job, ...env });
@@ -37,10 +22,10 @@ test('an idle pod is small: the engine is loaded by training processes alone', (
 
 test('a pod started for one job exits 0 when it is done, 143 when drained', async () => {
   await fleet.end('trainer-pod', 'SIGTERM');
-  const id = await create({ ...BODY, tunefleet: { snapshot: { every_steps: 5 } } });
+  const id = await fleet.create({ ...BODY, tunefleet: { snapshot: { every_steps: 5 } } });
   await jobIn(fleet, id, ['queued']);
   const training = async (): Promise<NodeJS.Signals> => {
-    await until(async () => (await fleet.api<{ data: unknown[] }>('GET', `/jobs/${id}/metrics`)).body.data.length > 3, 'a step');
+    await until(async () => (await fleet.metrics(id)).length > 3, 'a step');
     return 'SIGTERM';
   };
   expect(await exitOf(id, training)).toBe(143);
@@ -52,7 +37,7 @@ test('a pod started for one job exits 0 when it is done, 143 when drained', asyn
 test('it exits 42 when trying again cannot help, and the job fails with the reason', async () => {
   // Each step multiplies the weights by 1 - 10 x 10: they are infinite after a few.
   const optimizer = { learning_rate: 10, weight_decay: 10, schedule: { type: 'constant', warmup_ratio: 0 } };
-  const id = await create({ ...BODY, tunefleet: { optimizer } });
+  const id = await fleet.create({ ...BODY, tunefleet: { optimizer } });
   await jobIn(fleet, id, ['queued']);
   expect(await exitOf(id)).toBe(42);
   expect(await ended(fleet, id)).toMatchObject({
@@ -62,7 +47,7 @@ test('it exits 42 when trying again cannot help, and the job fails with the reas
 }, 60_000);
 
 test('a job that needs more memory than its pod may use fails with that code, not tried again', async () => {
-  const id = await create();
+  const id = await fleet.create(BODY);
   await jobIn(fleet, id, ['queued']);
   expect(await exitOf(id, undefined, { TUNEFLEET_POD_MEMORY_BYTES: '100000000' })).toBe(42);
   expect(await ended(fleet, id)).toMatchObject({ status: 'failed', error: { code: 'insufficient_memory' } });

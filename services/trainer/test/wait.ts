@@ -2,12 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FineTuningJob } from '@tunefleet/contracts';
 import type { Fleet } from './fleet.js';
 
-export interface List<T> {
-  object: 'list';
-  data: T[];
-  has_more: boolean;
-}
-
 const POLL_MS = 50;
 
 /** Polls until `look` answers something. */

@@ -1,24 +1,11 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect } from '@jest/globals';
-import type { FineTuningJob, MetricsRow } from '@tunefleet/contracts';
-import { NATS_MISSING, natsServerPath } from '../../../tools/jest/nats-server.js';
-import { skipUnless } from '../../../tools/jest/skip-unless.js';
-import { Fleet } from './fleet.js';
-import { ended, type List, until } from './wait.js';
+import { expect } from '@jest/globals';
+import { useFleet } from './use-fleet.js';
+import { ended, until } from './wait.js';
 
 const shared = process.env['TUNEFLEET_SHARED'] ?? join(import.meta.dirname, '../../../../shared');
-const base = join(shared, 'data/models/stories260K-hf');
-const test =
-  natsServerPath() === undefined ? skipUnless(false, NATS_MISSING) : skipUnless(existsSync(base), `TUNEFLEET_SHARED: no model at ${base}`);
-let fleet: Fleet;
-
-beforeAll(async () => {
-  if (natsServerPath() !== undefined && existsSync(base)) fleet = await Fleet.start(base);
-}, 60_000);
-afterAll(async () => {
-  await fleet?.close();
-});
+// Nothing is to be prepared: its dataset is the real one.
+const { fleet, test } = useFleet(() => undefined, { base: join(shared, 'data/models/stories260K-hf') });
 
 const chat = (rows: number): string =>
   Array.from({ length: rows }, (_, i) =>
@@ -33,25 +20,24 @@ const chat = (rows: number): string =>
 test('a file goes through dataset, its rows through training; the first step comes within 5 s of the job', async () => {
   const file = await fleet.upload('rows.jsonl', chat(1000));
   const created = Date.now();
-  const { body, status } = await fleet.api<FineTuningJob>('POST', '/jobs', {
+  const id = await fleet.create({
     model: 'tiny',
     training_file: file,
     hyperparameters: { n_epochs: 1, batch_size: 16 },
     tunefleet: { micro_batch_size: 16 },
   });
-  expect(status).toBe(200);
-  await until(async () => (await fleet.api<List<MetricsRow>>('GET', `/jobs/${body.id}/metrics`)).body.data.length > 0, 'the first step');
+  await until(async () => (await fleet.metrics(id)).length > 0, 'the first step');
   const seconds = (Date.now() - created) / 1000;
   expect(seconds).toBeLessThan(5);
-  const job = await ended(fleet, body.id);
+  const job = await ended(fleet, id);
   expect(job).toMatchObject({ status: 'succeeded', tunefleet: { task: 'chat' } });
   expect(job.result_files).toHaveLength(1);
 }, 90_000);
 
 test('a bad row fails the job with its code, line and param', async () => {
   const bad = `${chat(12)}\n{"messages": [{"role": "user", "content": "no answer"}]}`;
-  const { body } = await fleet.api<FineTuningJob>('POST', '/jobs', { model: 'tiny', training_file: await fleet.upload('bad.jsonl', bad) });
-  expect(await ended(fleet, body.id)).toMatchObject({
+  const id = await fleet.create({ model: 'tiny', training_file: await fleet.upload('bad.jsonl', bad) });
+  expect(await ended(fleet, id)).toMatchObject({
     status: 'failed',
     error: { code: 'missing_assistant', param: 'training_file', message: expect.stringContaining('13') },
   });

@@ -53,7 +53,10 @@ export async function openTextClassifier({ folder, adapter, precision, threads, 
   const parts = await openParts(folder, adapter, precision, scratch);
   const { backbone, labels, base } = parts;
   const classifier = classifierOf(backbone);
-  const graph = await probabilityGraph(classifier, parts, threads);
+  const graph = await probabilityGraph(classifier, parts, threads).catch(async (error: unknown) => {
+    await base.release();
+    throw error;
+  });
   const feeds = parts.adapter ? adapterFeeds(parts.adapter) : {};
   return {
     labels,

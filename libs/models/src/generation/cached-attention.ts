@@ -92,7 +92,7 @@ const grownCaches = new WeakMap<Emitter, Map<string, readonly string[]>>();
 
 /**
  * The cache of keys (`part` 0) or values (1) with the new rows behind the filled ones, [1, keyValueHeads, past, headSize]. Bound to the memory of the past cache (`inPlace`), the kernel writes
- * the new rows there and copies nothing.
+ * the new rows there and copies nothing, where headSize is a multiple of 8; else the cache is copied.
  * Inputs: what `cachedAttention` gave, the new rows [tokens, keyValueHeads, headSize], the past cache, total.
  */
 const grownCacheOp: Primitive<{ part: number }> = {

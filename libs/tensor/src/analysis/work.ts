@@ -1,6 +1,6 @@
 import { type Bindings, elementCount, resolveShape } from '../graph/dimension.js';
 import type { Graph, Value } from '../graph/value.js';
-import type { MatmulAttributes } from '../ops/matmul.js';
+import { type MatmulAttributes, THIN } from '../ops/matmul.js';
 
 /**
  * Classes of operators, each with one rate a machine. Products, in FLOP: of matrices; of each head of attention; with a side of at most {@link THIN}, which
@@ -45,9 +45,6 @@ export const countedAs = ({ name, work }: Value['op']): CountedAs => {
     throw new Error(`primitive ${name} has no class of work: give its row \`work\`, or name it in analysis/work.ts`);
   return counted;
 };
-
-/** A product whose smallest side is at most this is bound by memory, not by arithmetic: LoRA's. */
-const THIN = 32;
 
 /** Counts the work of one run of a lowered graph. */
 export const countWork = (graph: Graph, bindings: Bindings): Work => {

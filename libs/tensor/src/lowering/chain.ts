@@ -3,13 +3,10 @@ import { rewriteGraph } from '../graph/rewrite.js';
 import type { Graph, Value } from '../graph/value.js';
 import { addMatmulOp } from '../ops/add-matmul.js';
 import { addOp, mul } from '../ops/arithmetic.js';
-import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
+import { type MatmulAttributes, matmulOp, THIN } from '../ops/matmul.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 import { countUses } from './count-uses.js';
 import type { Provider } from './legalize.js';
-
-/** Inner sizes up to this (ranks of adapters): what such a product costs is memory read and written, not arithmetic. */
-const THIN = 32;
 
 const isThin = ({ inputs: [a] }: Value, { transA }: MatmulAttributes): boolean => {
   const inner = a!.shape.at(transA ? -2 : -1)!;

@@ -4,7 +4,7 @@ import type { Graph, Value } from '../graph/value.js';
 import { afterOp } from '../ops/after.js';
 import { mul } from '../ops/arithmetic.js';
 import { cast } from '../ops/cast.js';
-import { type MatmulAttributes, matmulOp } from '../ops/matmul.js';
+import { type MatmulAttributes, matmulOp, THIN } from '../ops/matmul.js';
 import { reshape, transpose } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 import { reduceSum } from '../ops/reduction.js';
@@ -21,9 +21,6 @@ const SMALL_PRODUCT = 65_536;
  */
 const STABLE_COLUMNS = 512;
 
-/** A product this narrow uses part of each vector of results. */
-const NARROW = 32;
-
 const swapLast = (x: Value): Value => {
   const rank = x.shape.length;
   return transpose(
@@ -33,13 +30,14 @@ const swapLast = (x: Value): Value => {
 };
 
 /**
- * Small matrices of known size, adapters' gradients for example, are computed the way up that is better on CPU: wide where that is both faster and the same
- * on any number of threads, else tall, as narrow products that are wider than tall change their last bits with the number of threads.
+ * Small matrices of known size, adapters' gradients for example, are computed the way up that is better on CPU: wide where that is both faster (a thin result
+ * uses part of each vector) and the same on any number of threads, else tall, as narrow products that are wider than tall change their last bits with the
+ * number of threads.
  */
 const isWrongWayUp = ({ shape }: Value): boolean => {
   const [m, n] = shape;
   if (shape.length !== 2 || typeof m !== 'number' || typeof n !== 'number' || m * n > SMALL_PRODUCT) return false;
-  return n > m ? n < STABLE_COLUMNS : n <= NARROW && m >= STABLE_COLUMNS;
+  return n > m ? n < STABLE_COLUMNS : n <= THIN && m >= STABLE_COLUMNS;
 };
 
 /** WebGPU has no FusedMatMul: transposes and the factor become values of their own. */

@@ -4,6 +4,12 @@ import { broadcastShapes, forEachBroadcast, unbroadcast } from './broadcast-rule
 import { reshape } from './movement.js';
 import { apply, type Primitive } from './primitive.js';
 
+/**
+ * A product with a side of at most this, ranks of adapters, is thin: what it costs is memory read and written, not arithmetic. Measured at rank 8
+ * (docs/decisions/0016); the bound itself is a choice, which holds the ranks in use.
+ */
+export const THIN = 32;
+
 export interface MatmulAttributes {
   /** Read the last two axes of a (b) exchanged. */
   readonly transA: boolean;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Value } from '../graph/value.js';
 import { engineIdentity } from './engine-identity.js';
 import { Executable } from './executable.js';
-import { bootId, type CompiledCache, type Entry, findKept, hasRoom, keep, WEIGHTS } from './kept-graphs.js';
+import { bootId, type CompiledCache, drop, type Entry, findKept, hasRoom, keep, WEIGHTS } from './kept-graphs.js';
 import { createSession } from './session.js';
 import { type GraphSettings, inspectOnly, writeGraph } from './written-graph.js';
 
@@ -56,9 +56,11 @@ const inspectKept = async <Notes>(entry: Entry, source: GraphSource<Notes>, sett
 
 const fromKept = async <Notes>(entry: Entry, source: GraphSource<Notes>, settings: GraphSettings): Promise<Compiled<Notes> | null> => {
   await inspectKept(entry, source, settings);
-  // Another process may have removed it since.
   const session = await createSession(entry.model, settings, { optimized: true }).catch(() => null);
-  return session && { executable: new Executable(session, entry.face, settings), notes: entry.notes as Notes };
+  if (session) return { executable: new Executable(session, entry.face, settings), notes: entry.notes as Notes };
+  // Torn, or removed by another process since.
+  await drop(entry.folder);
+  return null;
 };
 
 /**

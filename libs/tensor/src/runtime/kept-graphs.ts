@@ -42,18 +42,22 @@ export const bootId = (): string | null => {
   }
 };
 
-/** The kept graph of that key, marked as used now; null where there is none. */
+/** The kept graph of that key, marked as used now; null where there is none. What cannot be read makes room for another. */
 export const findKept = async ({ folder }: CompiledCache, key: string): Promise<Entry | null> => {
   const home = join(folder, key);
   try {
     const kept = JSON.parse(await readFile(join(home, NOTES), 'utf8')) as KeptNotes;
     const now = new Date();
-    await utimes(home, now, now);
+    await utimes(home, now, now).catch(() => undefined);
     return { ...kept, model: join(home, MODEL), folder: home };
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') await drop(home);
     return null;
   }
 };
+
+/** Removes an entry that nothing can be made of, so that it is kept anew. */
+export const drop = (folder: string): Promise<void> => rm(folder, { recursive: true, force: true }).catch(() => undefined);
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -102,22 +106,22 @@ export const hasRoom = async ({ folder, bytes }: CompiledCache, weights: number)
 };
 
 /**
- * Keeps a graph: `write` is told the path for the model, and that of its weights beside it. Nothing of it is seen under the key before it is whole. Throws what `write` throws,
- * or that the folder cannot be written.
+ * Keeps a graph: `write` is told the path for the model, beside which its weights go. Nothing of it is seen under the key before it is whole. Throws what
+ * `write` throws, or that the folder cannot be written.
  */
 export const keep = async <T>(cache: CompiledCache, key: string, kept: KeptNotes, write: (model: string) => Promise<T>): Promise<T> => {
   const entry = join(cache.folder, key);
   const partial = `${entry}.${process.pid}.partial`;
   try {
     await mkdir(partial, { recursive: true });
-    const result = await write(join(partial, MODEL));
     await writeFile(join(partial, NOTES), JSON.stringify(kept));
-    // Another process may have been quicker: its entry is as good.
-    await rename(partial, entry).catch(() => rm(partial, { recursive: true, force: true }));
+    const result = await write(join(partial, MODEL));
+    // Another process may have been quicker: its entry is as good. From here on nothing may throw: the result would be lost, not released.
+    await rename(partial, entry).catch(() => drop(partial));
     await prune(cache).catch(() => undefined);
     return result;
   } catch (error) {
-    await rm(partial, { recursive: true, force: true }).catch(() => undefined);
+    await drop(partial);
     throw error;
   }
 };

@@ -44,9 +44,9 @@ export async function openClassifierBase(folder: string, labels: readonly string
   };
 }
 
-/** Whether two heads tell the same classes apart, in whatever order. */
-export const sameClasses = (some: readonly string[], others: readonly string[]): boolean =>
-  some.length === others.length && some.every((label) => others.includes(label));
+/** Whether a head has a row for each of these classes (all different) and no other, in whatever order. A head may give two rows the same name. */
+export const sameClasses = (own: readonly string[], classes: readonly string[]): boolean =>
+  own.length === classes.length && classes.every((label) => own.includes(label));
 
 /** A tensor of a head, one row a class, with the classes `from` in the order of `to`: files name them as they first occur. */
 export function inOrder(values: Float32Array, from: readonly string[], to: readonly string[]): Float32Array {

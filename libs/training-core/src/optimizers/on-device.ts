@@ -77,7 +77,10 @@ export function updateScalars({ betas: [beta1, beta2], weight_decay }: AdamWSpec
   };
 }
 
-/** `squares`: the sum of squares of all gradients. Rows first, so that a GPU has many sums to do at once. */
+/**
+ * `squares`: the sum of squares of all gradients, in float32: beyond a norm of 1.8e19 it is infinite, which counts as not finite. Rows first, so that a GPU has
+ * many sums to do at once.
+ */
 export function normGraph(layout: FlatLayout): StateGraph {
   const g = new GraphBuilder();
   const sums = stateGroups(layout).map((group) => {

@@ -144,6 +144,6 @@ export class DeviceState implements TrainingState {
   }
 }
 
-/** Tensors, one a slot, by the names that graphs over state give them. */
+/** Tensors, of moments one a group and else one a slot, by the names that graphs over state give them. */
 export const stateFeeds = (kind: StateKind, tensors: readonly DeviceTensor[]): Record<string, DeviceTensor> =>
   Object.fromEntries(tensors.map((tensor, index) => [stateInput(kind, index), tensor]));

@@ -19,7 +19,7 @@ export interface TrainingState {
   readonly gradients: GradientSum;
   /** What a run begins with: `fill` writes it into arrays that are zero. */
   begin(fill: (state: SnapshotState) => Promise<void>): Promise<void>;
-  /** Euclidean norm of the gradient sum times `factor`; not finite where an element is not. */
+  /** Euclidean norm of the gradient sum times `factor`; not finite where an element is not, or where it is too large to be told. */
   norm(factor: number): Promise<number>;
   /** One step of AdamW with the gradient sum times `factor`. */
   update(factor: number, rate: number): Promise<void>;
