@@ -21,6 +21,9 @@ const SHARED = [
   'RangeError',
 ];
 
+// As libs/tensor's without-telemetry.ts: what a test file sets reaches its realm's copy of the environment, not ONNX Runtime.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
+
 export default class NodeRealmEnvironment extends TestEnvironment {
   constructor(config, context) {
     super(config, context);
