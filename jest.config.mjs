@@ -48,7 +48,8 @@ export default {
       roots: packages,
       displayName: 'webgpu',
       testMatch: ['**/test/**/*.webgpu.test.ts'],
-      testEnvironmentOptions: { milliseconds: 120_000 },
+      // At the lowest priority a test of 20 s may take minutes; one that ran out of time would go on beside the next.
+      testEnvironmentOptions: { milliseconds: 600_000 },
     },
     {
       ...common,

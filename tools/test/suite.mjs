@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../setup/cache.mjs';
+import { leavingCore, nativeBacktrace } from './crash.mjs';
 
 // Two at least: one would run in jest's own process, which a crash of native code then ends with all its results.
 const WORKERS = Math.max(2, Math.floor(cpus().length / 2));
@@ -13,9 +14,19 @@ const jest = (project, file, inBand, patient, env) => {
   const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js'];
   args.push('--selectProjects', project, '--json', '--outputFile', file, inBand ? '--runInBand' : `--maxWorkers=${WORKERS}`);
   // jest prints its progress on stderr; the JSON that it also prints on stdout is not wanted there.
-  const [command, ...rest] =
-    patient && process.platform !== 'win32' ? ['nice', '-n', '19', process.execPath, ...args] : [process.execPath, ...args];
-  return spawn(command, rest, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const first = patient && process.platform !== 'win32' ? ['nice', '-n', '19'] : [];
+  const [command, ...rest] = leavingCore([...first, process.execPath, ...args]);
+  const placed = { ...process.env, ...env, TUNEFLEET_TEST_PLACES: dirname(file) };
+  return spawn(command, rest, { cwd: root, env: placed, stdio: ['ignore', 'ignore', 'inherit'] });
+};
+
+/** Where jest's own process was when it crashed (tools/jest/environment.mjs writes it); what its threads did goes to stderr. */
+const placeOfCrash = (signal, pid, file) => {
+  const backtrace = nativeBacktrace(signal, pid, root);
+  if (backtrace === undefined) return '';
+  process.stderr.write(backtrace);
+  const place = join(dirname(file), String(pid));
+  return existsSync(place) ? ` ${readFileSync(place, 'utf8')}` : ' before its first test';
 };
 
 /** Waits for the end of jest; ends it where it hangs. Resolves with what was wrong with the run as such, or undefined. */
@@ -45,7 +56,7 @@ const ended = async (child, file, minutes) => {
   }
   const { error, signal } = await exit;
   const ours = existsSync(file) && signal === 'SIGKILL';
-  return wrong ?? error ?? (signal && !ours ? `jest was ended by ${signal}` : undefined);
+  return wrong ?? error ?? (signal && !ours ? `jest was ended by ${signal}${placeOfCrash(signal, child.pid, file)}` : undefined);
 };
 
 /** The first line of jest's message that says something. */

@@ -1,6 +1,8 @@
 import type { RemoteTensor } from '../graph/feeds.js';
 import type { DType } from '../graph/value.js';
+import type { Provider } from '../lowering/legalize.js';
 import { type Handle, ortApi } from './native/api.js';
+import { isFree, oneAtATime } from './native/one-at-a-time.js';
 
 /**
  * A tensor in the memory of a session's provider: fed to runs and written by them without leaving the device. Made by `Executable.onDevice`;
@@ -9,13 +11,15 @@ import { type Handle, ortApi } from './native/api.js';
 export class DeviceTensor implements RemoteTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
+  readonly #provider: Provider;
   #value: Handle;
 
   /** @param value an OrtValue that becomes this tensor's own */
-  constructor(dtype: DType, shape: readonly number[], value: Handle) {
+  constructor(dtype: DType, shape: readonly number[], value: Handle, provider: Provider) {
     this.dtype = dtype;
     this.shape = shape;
     this.#value = value;
+    this.#provider = provider;
   }
 
   get value(): Handle {
@@ -23,9 +27,13 @@ export class DeviceTensor implements RemoteTensor {
     return this.#value;
   }
 
-  /** Gives its memory back. No run may be using it. */
+  /** Gives its memory back, once its device is free. No run may be using it. */
   release(): void {
-    if (this.#value !== 0n) ortApi().ReleaseValue(this.#value);
+    const value = this.#value;
     this.#value = 0n;
+    if (value === 0n) return;
+    const give = (): void => ortApi().ReleaseValue(value);
+    if (isFree(this.#provider)) give();
+    else void oneAtATime(this.#provider, give);
   }
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { env } from 'onnxruntime-node';
 import type { Provider } from '../lowering/legalize.js';
+import { env } from './onnxruntime.js';
 
 /** Which of ONNX Runtime's CPU kernels (MLAS) this machine gets: their rounding differs. */
 export type CpuKernelClass = 'avx512' | 'avx2' | 'avx' | 'sse' | 'neon';

@@ -1,8 +1,8 @@
-import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { TensorData } from '../graph/feeds.js';
 import type { DType } from '../graph/value.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { EngineSession, FedTensor, OutputPlace } from './engine-session.js';
+import { InferenceSession, Tensor as OrtTensor } from './onnxruntime.js';
 import { releaseTensors } from './release-tensors.js';
 import type { ResolvedSettings } from './settings.js';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { listSupportedBackends } from 'onnxruntime-node';
 import type { Provider } from '../lowering/legalize.js';
 import { cudaLibrary } from './library.js';
+import { listSupportedBackends } from './onnxruntime.js';
 
 /** Throws, naming the provider, where this installation lacks it. Whether there is a device for it shows when a session is made. */
 export const requireProvider = (provider: Provider): void => {

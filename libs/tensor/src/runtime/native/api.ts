@@ -1,5 +1,6 @@
 import koffi, { type LibraryHandle } from 'koffi';
 import { mainLibrary } from '../library.js';
+import '../without-telemetry.js';
 import { loadLibrary } from './foreign.js';
 
 /** An address of ONNX Runtime's own: an OrtSession, an OrtValue, ... */

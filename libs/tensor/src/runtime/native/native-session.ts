@@ -8,6 +8,7 @@ import type { EngineSession, FedTensor, OutputPlace } from '../engine-session.js
 import type { ResolvedSettings } from '../settings.js';
 import { type Handle, ortApi } from './api.js';
 import { memoryOf } from './device-memory.js';
+import { isFree, oneAtATime } from './one-at-a-time.js';
 
 // Enumerations of onnxruntime_c_api.h.
 const SEQUENTIAL = 0;
@@ -68,17 +69,31 @@ export class NativeSession implements EngineSession {
   }
 
   static async open(path: string, settings: ResolvedSettings): Promise<NativeSession> {
-    return new NativeSession(settings.provider, await openSession(path, settings));
+    return new NativeSession(settings.provider, await oneAtATime(settings.provider, () => openSession(path, settings)));
   }
 
   allocate(dtype: DType, shape: readonly number[]): DeviceTensor {
     const api = ortApi();
+    if (!isFree(this.#provider)) throw new Error(`the device of ${this.#provider} is at work: memory is to be asked of it before or after`);
     this.#allocator ??= api.CreateAllocator(this.#session, memoryOf(this.#provider));
     const value = api.CreateTensorAsOrtValue(this.#allocator, BigInt64Array.from(shape, BigInt), shape.length, ONNX_TYPE[dtype]);
-    return new DeviceTensor(dtype, shape, value);
+    return new DeviceTensor(dtype, shape, value, this.#provider);
   }
 
-  async run(
+  run(feeds: Readonly<Record<string, FedTensor>>, outputs: Readonly<Record<string, OutputPlace>>): Promise<Record<string, TensorData>> {
+    return oneAtATime(this.#provider, () => this.#run(feeds, outputs));
+  }
+
+  release(): Promise<void> {
+    return oneAtATime(this.#provider, () => {
+      const api = ortApi();
+      if (this.#allocator !== undefined) api.ReleaseAllocator(this.#allocator);
+      api.ReleaseSession(this.#session);
+      this.#session = 0n;
+    });
+  }
+
+  async #run(
     feeds: Readonly<Record<string, FedTensor>>,
     outputs: Readonly<Record<string, OutputPlace>>,
   ): Promise<Record<string, TensorData>> {
@@ -113,13 +128,5 @@ export class NativeSession implements EngineSession {
       api.ReleaseIoBinding(binding);
       for (const { value } of made) api.ReleaseValue(value);
     }
-  }
-
-  release(): Promise<void> {
-    const api = ortApi();
-    if (this.#allocator !== undefined) api.ReleaseAllocator(this.#allocator);
-    api.ReleaseSession(this.#session);
-    this.#session = 0n;
-    return Promise.resolve();
   }
 }
