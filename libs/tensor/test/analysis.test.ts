@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Arena } from '../src/analysis/arena.js';
+import { planBuffers } from '../src/analysis/buffers.js';
 import { countedAs } from '../src/analysis/work.js';
 import * as t from '../src/index.js';
 import { PRIMITIVES } from '../src/ops/table.js';
@@ -66,6 +67,33 @@ test('memory: buffers live from their making to their last reader, views take no
   const { activations } = memoryOf({ y: kept.reduce((sum, value) => t.add(sum, value), first) }, { n: 4096 });
   expect(activations).toBeGreaterThanOrEqual(3 * 4096 * 4);
   expect(activations).toBeLessThanOrEqual(4 * 4096 * 4 + 1024);
+});
+
+/** Names of the operators whose results each buffer is taken for first, and its places in the order of execution. */
+const plannedFor = (outputs: Record<string, t.Value>): [string, number, number][] =>
+  planBuffers(t.graphOf(outputs)).map(({ value, from, until }) => [value.op.name, from, until]);
+
+test('a result lies in the buffer of an earlier one of the same sizes, which is held in between', () => {
+  const g = new t.GraphBuilder();
+  const x = g.input('x', 'f32', ['n', 8]);
+  // sin's buffer is free after its sum; cos, of the same sizes, takes it three operators later.
+  const sums = t.reduceSum(t.sin(t.exp(x)), [1]);
+  const y = t.cos(t.after(x, [t.sqrt(sums)]));
+  expect(plannedFor({ y: t.reduceSum(y, [1]) })).toEqual([
+    ['exp', 0, 1],
+    ['sin', 1, 6],
+    ['reduceSum', 2, 3],
+    ['sqrt', 3, 4],
+  ]);
+});
+
+test('softmax goes over what it alone reads, arithmetic over nothing', () => {
+  const g = new t.GraphBuilder();
+  const x = g.input('x', 'f32', ['n', 8]);
+  const scores = t.exp(x);
+  expect(plannedFor({ y: t.reduceSum(t.softmax(scores), [1]) })).toEqual([['exp', 0, 2]]);
+  expect(plannedFor({ y: t.reduceSum(t.mul(scores, 2), [1]) })).toHaveLength(2);
+  expect(plannedFor({ y: t.reduceSum(t.mul(t.softmax(scores), scores), [1]) }).map(([op]) => op)).toEqual(['exp', 'softmax', 'mul']);
 });
 
 test('a second run finds the regions of the first, and its blocks reach farther where they are cut up otherwise', () => {

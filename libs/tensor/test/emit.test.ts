@@ -13,3 +13,22 @@ test('the model tells the size of every value between inputs and outputs', () =>
   expect(sizeOf('Reshape')).toEqual(['2*tokens', 3]);
   expect(Object.keys(bySize)).not.toContain('whole');
 });
+
+test('where layers are computed again, sizes of scores carry their part of the backward pass, so that no buffer waits for the next layer', () => {
+  const shapesOf = (recomputed: boolean): unknown[] => {
+    const g = new GraphBuilder();
+    const [x, keys] = [g.input('x', 'f32', ['n', 4]), g.input('keys', 'f32', ['n', 4])];
+    const scores = () => relu(matmul(x, keys, { transB: true }));
+    const forward = g.scope('layers.0', scores);
+    const again = g.scope(recomputed ? 'recomputed/layers.0/attention' : 'again', () => reduceSum(relu(scores()), [1]));
+    const backward = g.scope('backward/layers.1/attention', () => reduceSum(relu(scores()), [1]));
+    const { between } = emit(graphOf({ y: reduceSum(forward, [1]), again, backward }));
+    return between.map(({ shape }) => shape.join());
+  };
+  const plain = shapesOf(false);
+  const parts = shapesOf(true);
+  expect(new Set(plain)).toEqual(new Set(['n,n']));
+  expect(new Set(parts)).toEqual(
+    new Set(['n,n', 'n@recomputed/layers.0,n@recomputed/layers.0', 'n@backward/layers.1,n@backward/layers.1']),
+  );
+});

@@ -8,7 +8,7 @@ import { matmulOp } from '../ops/matmul.js';
 import { isMadeBy, type Primitive } from '../ops/primitive.js';
 import { INT4_BLOCK } from '../quantization/int4.js';
 import { Arena, type Block } from './arena.js';
-import { executionOrder } from './execution-order.js';
+import { planBuffers, type SharedBuffer } from './buffers.js';
 
 /** Bytes that a compiled graph needs for one run. */
 export interface GraphMemory {
@@ -25,17 +25,8 @@ export interface GraphMemory {
 /** An element of a matrix in 4-bit blocks has its part of the block's scale. */
 const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, bool: 1, i4: 0.5 + 4 / INT4_BLOCK };
 
-/** Views of their first input: ONNX Runtime copies nothing. */
-const VIEWS: ReadonlySet<string> = new Set(['reshape', 'after', 'stopGradient']);
-
 /** What Linux maps around an address that is read (fault_around_bytes), where the file is in its cache. */
 const FAULT_AROUND = 2 ** 16;
-
-interface Buffer {
-  readonly bytes: number;
-  readonly block: Block;
-  readers: number;
-}
 
 /** Of frozen tables that nothing but gathers read: how many rows are, at most. */
 const gatheredRows = (graph: Graph, bindings: Bindings): Map<Value, number> => {
@@ -55,36 +46,18 @@ const gatheredRows = (graph: Graph, bindings: Bindings): Map<Value, number> => {
 /** A later run finds the regions of the first: its blocks lie elsewhere in them, and reach farther. */
 const RUNS = 3;
 
-/**
- * Takes and gives the buffers of one run, in order of execution. Elementwise operators get a buffer of their own: ONNX Runtime writes over an input
- * where it can prove the same size, but what was measured is nearer to none at all (docs/decisions/0015-memory-of-training.md).
- */
-const layOut = (graph: Graph, bytesOf: (value: Value) => number, arena: Arena): void => {
-  const outputs = new Set(Object.values(graph.outputs));
-  const readers = new Map<Value, number>();
-  for (const input of graph.values.flatMap(({ inputs }) => [...new Set(inputs)])) readers.set(input, (readers.get(input) ?? 0) + 1);
-  const buffers = new Map<Value, Buffer>();
-  const release = (buffer: Buffer): void => {
-    buffer.readers--;
-    if (buffer.readers === 0) arena.give(buffer.block);
+/** Takes and gives the buffers of one run, each operator's before those that end with it. */
+const layOut = (buffers: readonly SharedBuffer[], bytesOf: (value: Value) => number, arena: Arena): void => {
+  const ending = buffers.toSorted((a, b) => a.until - b.until);
+  const blocks = new Map<SharedBuffer, Block>();
+  const giveUntil = (place: number): void => {
+    while (ending.length > 0 && ending[0]!.until < place) arena.give(blocks.get(ending.shift()!)!);
   };
-  for (const value of executionOrder(graph)) {
-    const inputs = [...new Set(value.inputs)];
-    const owned = inputs.map((input) => buffers.get(input));
-    const bytes = bytesOf(value);
-    const first = buffers.get(value.inputs[0]!);
-    const taken = VIEWS.has(value.op.name) ? first : undefined;
-    // A view of something fed or frozen has no buffer of its own; an output lies with the caller.
-    if ((VIEWS.has(value.op.name) && !first) || outputs.has(value)) {
-      for (const one of owned) if (one) release(one);
-      continue;
-    }
-    if (taken) taken.readers += readers.get(value) ?? 0;
-    const buffer = taken ?? { bytes, block: arena.take(bytes), readers: readers.get(value) ?? 0 };
-    buffers.set(value, buffer);
-    for (const one of owned) if (one) release(one);
-    if (buffer.readers === 0) arena.give(buffer.block);
+  for (const buffer of buffers) {
+    giveUntil(buffer.from);
+    blocks.set(buffer, arena.take(bytesOf(buffer.value)));
   }
+  giveUntil(Number.POSITIVE_INFINITY);
 };
 
 /** Memory of one run of a lowered graph whose dimension names have these values. */
@@ -92,7 +65,8 @@ export const graphMemory = (graph: Graph, bindings: Bindings): GraphMemory => {
   const bytesOf = (value: Value): number => (elementCount(resolveShape(value.shape, bindings)) as number) * BYTES[value.dtype];
   const outputs = new Set(Object.values(graph.outputs));
   const arena = new Arena();
-  for (let run = 0; run < RUNS; run++) layOut(graph, bytesOf, arena);
+  const buffers = planBuffers(graph);
+  for (let run = 0; run < RUNS; run++) layOut(buffers, bytesOf, arena);
   const sum = (values: Iterable<Value>): number => [...values].reduce((total, value) => total + bytesOf(value), 0);
   const frozen = graph.values.filter((value) => isMadeBy(value, frozenOp));
   const gathered = gatheredRows(graph, bindings);

@@ -2,6 +2,7 @@ import { inputsOf } from '../graph/feeds.js';
 import type { Graph, Value } from '../graph/value.js';
 import { Emitter, ONNX_TYPE } from './emitter.js';
 import type { OnnxModel, OnnxNode, OnnxPort } from './onnx-proto.js';
+import { plannedSizes } from './planned-sizes.js';
 import { simplify } from './simplify.js';
 
 /** A graph in ONNX's terms; `frozen` weights still need a place in a file. */
@@ -16,9 +17,10 @@ export interface EmittedModel extends OnnxModel {
 const knownSizes = (graph: Graph, names: ReadonlyMap<Value, string>, nodes: readonly OnnxNode[]): OnnxPort[] => {
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const ports = new Map<string, OnnxPort>();
+  const sizesOf = plannedSizes(graph);
   for (const value of graph.values) {
     const name = names.get(value)!;
-    if (made.has(name)) ports.set(name, { name, type: ONNX_TYPE[value.dtype], shape: value.shape });
+    if (made.has(name)) ports.set(name, { name, type: ONNX_TYPE[value.dtype], shape: sizesOf(value) });
   }
   for (const name of Object.keys(graph.outputs)) ports.delete(name);
   return [...ports.values()];
