@@ -1,5 +1,5 @@
+import { plannedSizes } from '../emit/planned-sizes.js';
 import type { DType, Graph, Value } from '../graph/value.js';
-import { plannedSizes } from '../lowering/planned-sizes.js';
 import { executionOrder } from './execution-order.js';
 
 /** Memory that results of operators lie in, one after the other. */

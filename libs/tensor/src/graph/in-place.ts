@@ -1,10 +1,10 @@
-import type { Provider } from '../lowering/legalize.js';
 import { afterOp } from '../ops/after.js';
 import { addOp, divOp, mulOp, subOp } from '../ops/arithmetic.js';
 import { inputOp } from '../ops/leaves.js';
 import { reshapeOp } from '../ops/movement.js';
 import { isMadeBy, type Primitive } from '../ops/primitive.js';
 import { stopGradientOp } from '../ops/unary.js';
+import type { Provider } from '../provider.js';
 import { sameShape } from './dimension.js';
 import type { Graph, Value } from './value.js';
 

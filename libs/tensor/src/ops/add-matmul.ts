@@ -1,6 +1,6 @@
+import { MICROSOFT } from '../emit/emitter.js';
 import { type Dimension, printShape, type Shape, sameShape } from '../graph/dimension.js';
 import type { Value } from '../graph/value.js';
-import { MICROSOFT } from '../lowering/emitter.js';
 import { type MatmulAttributes, type MatmulOptions, matmulOp, productGradients } from './matmul.js';
 import { apply, type Primitive } from './primitive.js';
 

@@ -1,5 +1,5 @@
+import { ONNX_TYPE } from '../emit/emitter.js';
 import type { DType, Value } from '../graph/value.js';
-import { ONNX_TYPE } from '../lowering/emitter.js';
 import { apply, type Primitive } from './primitive.js';
 
 /** f32 to i32 rounds towards zero; to bool: not zero; to f16: to the nearest, which the float64 meaning leaves out. No gradient flows. */

@@ -1,5 +1,5 @@
+import { type Emitter, MICROSOFT, ONNX_TYPE, UINT8 } from '../emit/emitter.js';
 import type { Int4Source, Value } from '../graph/value.js';
-import { type Emitter, MICROSOFT, ONNX_TYPE, UINT8 } from '../lowering/emitter.js';
 import { INT4_BLOCK, INT4_BLOCK_BYTES, int4Blocks } from '../quantization/int4.js';
 import { notEvaluated } from './leaves.js';
 import { matmul, matmulOp } from './matmul.js';

@@ -1,7 +1,7 @@
+import { ONNX_TYPE } from '../emit/emitter.js';
 import type { ConstantData, GraphBuilder } from '../graph/builder.js';
 import { canonical, type Dimension, type Shape } from '../graph/dimension.js';
 import type { DType, FrozenSource, Value } from '../graph/value.js';
-import { ONNX_TYPE } from '../lowering/emitter.js';
 import type { Primitive } from './primitive.js';
 
 export const notEvaluated = (): never => {

@@ -1,5 +1,5 @@
+import { MICROSOFT } from '../emit/emitter.js';
 import type { TensorType, Value } from '../graph/value.js';
-import { MICROSOFT } from '../lowering/emitter.js';
 import { broadcastShapes, forEachBroadcast, unbroadcast } from './broadcast-rules.js';
 import { reshape } from './movement.js';
 import { apply, type Primitive } from './primitive.js';

@@ -1,7 +1,7 @@
 import type { CountedAs } from '../analysis/work.js';
+import type { Emitter } from '../emit/emitter.js';
 import type { Dimension } from '../graph/dimension.js';
 import type { Attributes, TensorType, Value } from '../graph/value.js';
-import type { Emitter } from '../lowering/emitter.js';
 
 /** A plain array of the float64 evaluator: row-major; i32 as whole numbers, bool as 0 and 1. */
 export interface NdArray {

@@ -1,6 +1,6 @@
+import { MICROSOFT } from '../emit/emitter.js';
 import { printShape } from '../graph/dimension.js';
 import type { Value } from '../graph/value.js';
-import { MICROSOFT } from '../lowering/emitter.js';
 import { apply, type Primitive } from './primitive.js';
 import { neg } from './unary.js';
 

@@ -1,5 +1,5 @@
+import type { OnnxAttribute } from '../emit/onnx-proto.js';
 import type { DType, Value } from '../graph/value.js';
-import type { OnnxAttribute } from '../lowering/onnx-proto.js';
 import { add, div, mul, sub } from './arithmetic.js';
 import { less, where } from './comparison.js';
 import { erf as erfOfNumber } from './erf.js';
