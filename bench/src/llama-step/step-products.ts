@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { QUERY_BLOCKS } from '@tunefleet/models';
-import { countProducts, graphOf, lower, type ProductCount, type Provider } from '@tunefleet/tensor';
+import { countProducts, graphOf, lower, type ProductCount, type Provider, sizesOf } from '@tunefleet/tensor';
 import { openTrainable, passGraph, type TrainingSpec } from '@tunefleet/training-core';
+import { asExamples } from './spec.js';
 
 /** The matrix products of a step of one row of `tokens`, all trained on, as a provider's graph has them. */
 export async function stepProducts(spec: TrainingSpec, tokens: number, provider: Provider = 'cpu'): Promise<ProductCount[]> {
@@ -11,13 +11,9 @@ export async function stepProducts(spec: TrainingSpec, tokens: number, provider:
   const model = await openTrainable(spec, scratch);
   try {
     const graph = lower(graphOf(passGraph(model, true, spec.memory === 'lean' ? 'layers' : 'nothing').outputs), provider);
-    const bindings = new Map([
-      ['tokens', tokens],
-      ['trained', tokens],
-      ['block', Math.ceil(tokens / QUERY_BLOCKS)],
-      ['examples', 1],
-    ]);
-    return countProducts(graph, bindings);
+    const [row] = asExamples([Array.from({ length: tokens + 1 }, () => 0)]);
+    const batch = model.network.batch([row!]);
+    return countProducts(graph, sizesOf(graph, batch!.feeds));
   } finally {
     await model.close();
     rmSync(scratch, { recursive: true, force: true });

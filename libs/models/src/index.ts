@@ -16,7 +16,6 @@ export { llamaLinears } from './families/linears.js';
 export { type LlamaParts, llama, llamaHead } from './families/llama.js';
 export { type GenerateRequest, type Generation, type Generator, openGenerator } from './generation/generator.js';
 export type { TokenLogprobs } from './generation/sampling.js';
-export { QUERY_BLOCKS } from './layers/attention.js';
 export { type Classifier, classifierOf, type FeatureExample, headNetwork, wholeNetwork } from './networks/classifier.js';
 export { causalLlama } from './networks/llama.js';
 export { type Batch, type Logits, type Network, type NetworkParts, wholeLogits } from './networks/network.js';
