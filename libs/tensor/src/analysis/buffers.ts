@@ -63,7 +63,9 @@ export const planBuffers = (graph: Graph): SharedBuffer[] => {
       buffer.until = place;
       if (buffer.readers > 0) continue;
       const sizes = sizesOf(buffer.value);
-      dead.set(sizes, [...(dead.get(sizes) ?? []), buffer]);
+      const alike = dead.get(sizes);
+      if (alike) alike.push(buffer);
+      else dead.set(sizes, [buffer]);
     }
   });
   return taken;
