@@ -12,12 +12,13 @@ import {
   writeLlamaFolder,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
+import { RowEngine } from '@tunefleet/tensor';
 import { adaptableLanguageModel } from '../src/adapters/adaptable.js';
 import { languageAdapterFault, loraFault } from '../src/adapters/fits-base.js';
 import { adaptedLinears, initialLoraPair } from '../src/adapters/lora.js';
 import { savedTensors } from '../src/adapters/saved-modules.js';
 import { openBaseWeights } from '../src/base-weights.js';
-import { KeyValueCache } from '../src/generation/cache.js';
+import { KeyValueCache, memoryOf } from '../src/generation/cache.js';
 import { adapterFeeds, Decoder } from '../src/generation/decoder.js';
 import { openGenerator } from '../src/generation/generator.js';
 import { randomStream } from '../src/random/stream.js';
@@ -44,15 +45,20 @@ const expected = JSON.parse(readFileSync(folderOf('adapters.json'), 'utf8')) as 
 async function difference(adapterFolder: string, { base: name, logits }: Case): Promise<number> {
   const base = await openBaseWeights(folderOf(name));
   const adapter = await readLoraFolder(adapterFolder);
-  const decoder = await Decoder.compile(base, { threads: 1, adapted: true, saved: adapter.saved });
   const feeds = adapterFeeds(base.config, adapter);
-  const cache = new KeyValueCache(base.config);
+  const engine = new RowEngine({ threads: 2 });
   let worst = 0;
-  for (const [position, wanted] of logits.entries()) {
-    const found = await decoder.step(Int32Array.of(expected.ids[position]!), cache, feeds);
-    worst = Math.max(worst, ...wanted.map((logit, id) => Math.abs(logit - found[id]!)));
+  // Single tokens by ONNX Runtime, and by the row engine.
+  for (const rows of [undefined, engine]) {
+    const decoder = await Decoder.compile(base, { threads: 1, adapted: true, saved: adapter.saved, engine: rows });
+    const cache = new KeyValueCache(base.config, rows && memoryOf(rows));
+    for (const [position, wanted] of logits.entries()) {
+      const found = await decoder.step(Int32Array.of(expected.ids[position]!), cache, feeds);
+      worst = Math.max(worst, ...wanted.map((logit, id) => Math.abs(logit - found[id]!)));
+    }
+    await decoder.release();
   }
-  await decoder.release();
+  await engine.release();
   await base.release();
   return worst / Math.max(...logits.flat().map(Math.abs));
 }

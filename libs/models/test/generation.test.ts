@@ -10,10 +10,10 @@ import {
   writeLlamaFolder,
   writeLoraFolder,
 } from '@tunefleet/model-formats';
-import { dequantizeInt4, quantizeInt4 } from '@tunefleet/tensor';
+import { dequantizeInt4, quantizeInt4, RowEngine } from '@tunefleet/tensor';
 import { type BasePrecision, openBaseWeights } from '../src/base-weights.js';
 import { llamaLinears } from '../src/families/linears.js';
-import { KeyValueCache } from '../src/generation/cache.js';
+import { KeyValueCache, memoryOf } from '../src/generation/cache.js';
 import { Decoder } from '../src/generation/decoder.js';
 import { type GenerateRequest, openGenerator } from '../src/generation/generator.js';
 import { expected, folderOf, type ModelName } from './fixture.js';
@@ -48,15 +48,21 @@ test.each(MODELS)(
     const largest = Math.max(...logits.flat().map(Math.abs));
     const bound = Math.min(2 * transformers_float32_error, 1e-4 * largest);
     const cache = new KeyValueCache(base.config);
+    const engine = new RowEngine({ threads: 2 });
+    const alone = await Decoder.compile(base, { threads: 1, adapted: false, engine });
+    const shared = new KeyValueCache(base.config, memoryOf(engine));
     for (const [position, wanted] of logits.entries()) {
       const cached = await decoder.step(Int32Array.of(ids[position]!), cache, null);
       const whole = await decoder.step(Int32Array.from(ids.slice(0, position + 1)), new KeyValueCache(base.config), null);
-      for (const found of [cached, whole]) {
-        const error = Math.max(...wanted.map((logit, id) => Math.abs(logit - found[id]!)));
-        expect(error).toBeLessThan(bound);
-      }
+      const byRows = await alone.step(Int32Array.of(ids[position]!), shared, null);
+      const errorOf = (found: Float32Array): number => Math.max(...wanted.map((logit, id) => Math.abs(logit - found[id]!)));
+      for (const found of [cached, whole]) expect(errorOf(found)).toBeLessThan(bound);
+      // WebAssembly rounds each product and each sum. With 12 columns that shows; of SmolLM2-135M-Instruct's logits the error is half of transformers' (docs/benchmarks.md).
+      expect(errorOf(byRows)).toBeLessThan(1.25 * bound);
     }
     await decoder.release();
+    await alone.release();
+    await engine.release();
     await base.release();
   },
 );

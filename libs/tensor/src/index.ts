@@ -35,3 +35,4 @@ export type { EngineInterface, SessionSettings } from './run/settings.js';
 export { type TransferFigures, transferFigures } from './run/transfers.js';
 export type { Inspection } from './run/written-graph.js';
 export * as webassembly from './webassembly/assembler.js';
+export { RowEngine, type RowExecutable, type RowGraph } from './webassembly/row-engine.js';

@@ -1,5 +1,16 @@
 import type { LlamaConfig, LoraAdapter } from '@tunefleet/model-formats';
-import { compile, type Executable, type Feed, GraphBuilder, gather, linear, type Value } from '@tunefleet/tensor';
+import {
+  cachedAttention,
+  compile,
+  type Executable,
+  GraphBuilder,
+  gather,
+  linear,
+  type RowEngine,
+  type RowExecutable,
+  type Tensor,
+  type Value,
+} from '@tunefleet/tensor';
 import { addLora } from '../adapters/lora.js';
 import { savedConfig, savedWeights } from '../adapters/saved-modules.js';
 import type { BaseWeights } from '../base-weights.js';
@@ -8,68 +19,110 @@ import { llama, llamaHead } from '../families/llama.js';
 import { type RopeTable, ropeTable } from '../layers/rope.js';
 import { separateLinears } from '../networks/weight-parts.js';
 import type { KeyValueCache } from './cache.js';
-import { cachedAttention } from './cached-attention.js';
 
 type SavedShapes = ReadonlyMap<string, { shape: readonly number[] }>;
 
 const savedInput = (tensor: string): string => `saved.${tensor}`;
 
-/** A compiled graph that reads new tokens after cached ones; prompt and single tokens are the same graph at other sizes. */
+/** An adapter's tensors, by the inputs of an adapted graph. */
+export type AdapterFeeds = Readonly<Record<string, Tensor<Float32Array>>>;
+
+interface DecoderOptions {
+  threads: number;
+  spinning?: boolean;
+  /** with LoRA adapters as inputs, any ranks, any targets */
+  adapted: boolean;
+  /** the tensors that they hold whole, with their shapes */
+  saved?: SavedShapes;
+  /** Where single tokens are read, after caches that lie in its memory; absent: as the prompt is. */
+  engine?: RowEngine | undefined;
+}
+
+/** Reads new tokens after cached ones: the tokens of a prompt together by ONNX Runtime, single tokens by a row engine; one graph, at other sizes. */
 export class Decoder {
   readonly #config: LlamaConfig;
   readonly #graph: Executable;
+  readonly #outputs: Readonly<Record<string, Value>>;
   readonly #table: RopeTable;
+  readonly #engine: RowEngine | undefined;
+  /** by the adapter; under `#config`: none. null: it does not fit into the engine. */
+  readonly #rows = new Map<object, Promise<RowExecutable | null>>();
 
-  private constructor(config: LlamaConfig, graph: Executable) {
+  private constructor(config: LlamaConfig, graph: Executable, outputs: Readonly<Record<string, Value>>, engine: RowEngine | undefined) {
     this.#config = config;
     this.#graph = graph;
+    this.#outputs = outputs;
     this.#table = ropeTable(config, config.maxPositions);
+    this.#engine = engine;
   }
 
-  /**
-   * `adapted`: with LoRA adapters as inputs, any ranks, any targets; `saved`: the tensors that they hold whole, with their shapes.
-   */
   static async compile(
     base: BaseWeights,
-    {
-      threads,
-      spinning = false,
-      adapted,
-      saved = new Map(),
-    }: { threads: number; spinning?: boolean; adapted: boolean; saved?: SavedShapes },
+    { threads, spinning = false, adapted, saved = new Map(), engine }: DecoderOptions,
   ): Promise<Decoder> {
     const outputs = stepGraph(base, adapted, saved);
     const layers = Array.from({ length: base.config.layers }, (_, layer) => layer);
     const inPlace = Object.fromEntries(
       layers.flatMap((layer) => ['key', 'value'].map((name) => [`${name}.${layer}`, `past_${name}.${layer}`])),
     );
-    return new Decoder(base.config, await compile({ outputs, threads, spinning, inPlace }));
+    return new Decoder(base.config, await compile({ outputs, threads, spinning, inPlace, prepacking: !engine }), outputs, engine);
   }
 
   /** Logits after the last of `ids` [vocabulary]; the cache grows by them. */
-  async step(ids: Int32Array, cache: KeyValueCache, adapter: Readonly<Record<string, Feed>> | null): Promise<Float32Array> {
+  async step(ids: Int32Array, cache: KeyValueCache, adapter: AdapterFeeds | null): Promise<Float32Array> {
     const start = cache.length;
-    cache.reserve(start + ids.length);
+    await cache.reserve(start + ids.length);
     const width = this.#config.headSize / 2;
-    const rows = (table: Float32Array): Float32Array => table.subarray(start * width, (start + ids.length) * width);
+    const rows = (table: Float32Array): Tensor => ({
+      data: table.subarray(start * width, (start + ids.length) * width),
+      shape: [ids.length, width],
+    });
     const feeds = {
-      ...adapter,
-      ...cache.feeds(),
-      ids,
-      last: Int32Array.of(ids.length - 1),
+      ...cache.tensors('past_'),
+      ids: { data: ids, shape: [ids.length] },
+      last: { data: Int32Array.of(ids.length - 1), shape: [1] },
       cos: rows(this.#table.cos),
       sin: rows(this.#table.sin),
-      total: Int32Array.of(start + ids.length),
+      total: { data: Int32Array.of(start + ids.length), shape: [] },
     };
-    const { logits } = await this.#graph.run(feeds, this.#graph.outputNames, cache.places());
+    const alone = ids.length === 1 && this.#engine?.holds(cache.data) ? await this.#rowsUnder(adapter) : null;
+    const { logits } = alone
+      ? await alone.run(feeds)
+      : await this.#graph.run({ ...adapter, ...feeds }, this.#graph.outputNames, placesOf(cache));
     cache.length += ids.length;
     return logits!.data as Float32Array;
+  }
+
+  /** Frees what is held for an adapter; call when no text is made under it. */
+  async forget(adapter: AdapterFeeds): Promise<void> {
+    const rows = await this.#rows.get(adapter);
+    this.#rows.delete(adapter);
+    rows?.release();
   }
 
   release(): Promise<void> {
     return this.#graph.release();
   }
+
+  #rowsUnder(adapter: AdapterFeeds | null): Promise<RowExecutable | null> {
+    const key = adapter ?? this.#config;
+    const known = this.#rows.get(key);
+    if (known) return known;
+    const made = this.#engine!.compile({ outputs: this.#outputs, sizes: ONE_TOKEN, constants: adapter ?? {} }).catch((error: unknown) => {
+      if (error instanceof RangeError) return null; // no room
+      throw error;
+    });
+    this.#rows.set(key, made);
+    return made;
+  }
 }
+
+/** Sizes of a graph that reads a single token. */
+const ONE_TOKEN = { tokens: 1, wanted: 1 };
+
+/** Where a run puts the caches with its new rows: the same memory. */
+const placesOf = (cache: KeyValueCache): Record<string, Float32Array> =>
+  Object.fromEntries(Object.entries(cache.tensors('')).map(([name, { data }]) => [name, data]));
 
 export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShapes): Record<string, Value> {
   const builder = new GraphBuilder();
@@ -124,13 +177,14 @@ function adaptedLinear(
 }
 
 /** Feeds of an adapted graph; modules that the adapter leaves alone get zeros. */
-export function adapterFeeds(config: LlamaConfig, { pairs, saved }: LoraAdapter): Record<string, Feed> {
-  const feeds: Record<string, Feed> = {};
+export function adapterFeeds(config: LlamaConfig, { pairs, saved }: LoraAdapter): AdapterFeeds {
+  const feeds: Record<string, Tensor<Float32Array>> = {};
   for (const { name, inputs, outputs } of llamaLinears(config)) {
     const pair = pairs.get(name);
-    feeds[`${name}.a`] = pair?.a ?? new Float32Array(inputs);
-    feeds[`${name}.b`] = pair?.b.map((value) => value * pair.scaling) ?? new Float32Array(outputs);
+    const rank = pair ? pair.a.length / inputs : 1;
+    feeds[`${name}.a`] = { data: pair?.a ?? new Float32Array(inputs), shape: [rank, inputs] };
+    feeds[`${name}.b`] = { data: pair?.b.map((value) => value * pair.scaling) ?? new Float32Array(outputs), shape: [outputs, rank] };
   }
-  for (const [name, { values }] of saved) feeds[savedInput(name)] = values;
+  for (const [name, { values, shape }] of saved) feeds[savedInput(name)] = { data: values, shape };
   return feeds;
 }

@@ -1,10 +1,10 @@
 import { type LlamaConfig, readLoraFolder, type SavedTensor } from '@tunefleet/model-formats';
-import type { Feed } from '@tunefleet/tensor';
+import { RowEngine } from '@tunefleet/tensor';
 import { languageAdapterFault } from '../adapters/fits-base.js';
 import { savedConfig } from '../adapters/saved-modules.js';
 import { type BasePrecision, openBaseWeights } from '../base-weights.js';
-import { KeyValueCache } from './cache.js';
-import { adapterFeeds, Decoder } from './decoder.js';
+import { KeyValueCache, memoryOf } from './cache.js';
+import { type AdapterFeeds, adapterFeeds, Decoder } from './decoder.js';
 import { logprobs, type SamplingSettings, sample, type TokenLogprobs } from './sampling.js';
 
 export interface GenerateRequest extends SamplingSettings {
@@ -43,7 +43,10 @@ export interface Generator {
 }
 
 interface LoadedAdapter {
-  feeds: Record<string, Feed>;
+  /** texts that are made under it */
+  users: number;
+  unloaded: boolean;
+  feeds: AdapterFeeds;
   saved: ReadonlyMap<string, SavedTensor>;
   /** the base's, as the adapter changes it */
   config: LlamaConfig;
@@ -70,6 +73,8 @@ export async function openGenerator({
   const base = await openBaseWeights(folder, { precision });
   const { config } = base;
   const adapters = new Map<string, Promise<LoadedAdapter>>();
+  // Products of single rows over 4-bit blocks are left to ONNX Runtime.
+  const engine = precision === 'float32' ? new RowEngine({ threads }) : undefined;
   // The plain graph, and one for each set of tensors that adapters hold whole (mostly none).
   const decoders = new Map<string, Promise<Decoder>>();
 
@@ -85,7 +90,12 @@ export async function openGenerator({
   const decoderOf = (adapter: LoadedAdapter | null): Promise<Decoder> => {
     const saved = adapter?.saved ?? new Map<string, SavedTensor>();
     const key = adapter === null ? 'plain' : JSON.stringify([...saved].map(([name, { shape }]) => [name, shape]));
-    return once(decoders, key, () => Decoder.compile(base, { threads, spinning, adapted: adapter !== null, saved }));
+    return once(decoders, key, () => Decoder.compile(base, { threads, spinning, adapted: adapter !== null, saved, engine }));
+  };
+
+  /** Frees what an unloaded adapter holds once nobody uses it. */
+  const forget = async (adapter: LoadedAdapter): Promise<void> => {
+    if (adapter.unloaded && adapter.users === 0) await (await decoderOf(adapter)).forget(adapter.feeds);
   };
 
   return {
@@ -96,23 +106,32 @@ export async function openGenerator({
         const adapter = request.adapter == null ? null : await adapterOf(request.adapter);
         checkPrompt(adapter?.config ?? config, request.ids);
         const decoder = await decoderOf(adapter);
-        const cache = new KeyValueCache(config);
-        const last = Math.min(request.max_tokens, config.maxPositions - request.ids.length);
-        let next = Int32Array.from(request.ids);
-        for (let made = 0; made < last; made++) {
-          await new Promise((resolve) => setImmediate(resolve));
-          request.signal?.throwIfAborted();
-          const logits = await decoder.step(next, cache, adapter?.feeds ?? null);
-          const id = sample(logits, request, cache.length);
-          if (request.stop_ids.includes(id)) {
-            state.finish_reason = 'stop';
-            return;
+        const cache = new KeyValueCache(config, engine && memoryOf(engine));
+        if (adapter) adapter.users++;
+        try {
+          const last = Math.min(request.max_tokens, config.maxPositions - request.ids.length);
+          let next = Int32Array.from(request.ids);
+          for (let made = 0; made < last; made++) {
+            await new Promise((resolve) => setImmediate(resolve));
+            request.signal?.throwIfAborted();
+            const logits = await decoder.step(next, cache, adapter?.feeds ?? null);
+            const id = sample(logits, request, cache.length);
+            if (request.stop_ids.includes(id)) {
+              state.finish_reason = 'stop';
+              return;
+            }
+            request.onLogprobs?.(logprobs(logits, id, request.top_logprobs ?? 0));
+            yield id;
+            next = Int32Array.of(id);
           }
-          request.onLogprobs?.(logprobs(logits, id, request.top_logprobs ?? 0));
-          yield id;
-          next = Int32Array.of(id);
+          state.finish_reason = 'length';
+        } finally {
+          cache.release();
+          if (adapter) {
+            adapter.users--;
+            await forget(adapter);
+          }
         }
-        state.finish_reason = 'length';
       };
       return {
         get finish_reason() {
@@ -125,9 +144,18 @@ export async function openGenerator({
       await adapterOf(path);
     },
     unloadAdapter(path) {
+      const unloaded = adapters.get(path);
       adapters.delete(path);
+      unloaded?.then(
+        (adapter) => {
+          adapter.unloaded = true;
+          return forget(adapter);
+        },
+        () => undefined, // it was never there
+      );
     },
     async close() {
+      await engine?.release();
       for (const decoder of decoders.values()) await (await decoder).release();
       await base.release();
     },
@@ -138,7 +166,8 @@ async function readAdapter(config: LlamaConfig, folder: string): Promise<LoadedA
   const adapter = await readLoraFolder(folder);
   const fault = languageAdapterFault(config, adapter);
   if (fault !== null) throw new RangeError(`the adapter does not fit the base: ${fault}`);
-  return { feeds: adapterFeeds(config, adapter), saved: adapter.saved, config: savedConfig(config, adapter.saved) };
+  const feeds = adapterFeeds(config, adapter);
+  return { users: 0, unloaded: false, feeds, saved: adapter.saved, config: savedConfig(config, adapter.saved) };
 }
 
 function checkPrompt({ vocabularySize, maxPositions }: LlamaConfig, ids: ArrayLike<number>): void {

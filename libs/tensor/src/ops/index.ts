@@ -1,6 +1,7 @@
 export { addMatmul } from './add-matmul.js';
 export { after } from './after.js';
 export { add, div, maximum, minimum, mul, type Operand, sub } from './arithmetic.js';
+export { type CachedAttentionInputs, cachedAttention } from './cached-attention.js';
 export { cast } from './cast.js';
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, not, or, where } from './comparison.js';
 export { gather, pick, scatterAddRows } from './indexing.js';

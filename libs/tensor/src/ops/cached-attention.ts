@@ -1,9 +1,11 @@
-import { apply, type Emitter, type Primitive, type Value } from '@tunefleet/tensor';
+import { type Emitter, MICROSOFT } from '../emit/emitter.js';
+import type { Value } from '../graph/value.js';
+import { apply, type Primitive } from './primitive.js';
 
-interface CachedAttentionAttributes {
-  heads: number;
-  keyValueHeads: number;
-  headSize: number;
+export interface CachedAttentionAttributes {
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly headSize: number;
 }
 
 /**
@@ -12,7 +14,7 @@ interface CachedAttentionAttributes {
  * Inputs: q [tokens, heads, headSize], k and v [tokens, keyValueHeads, headSize], past keys and values [1, keyValueHeads, past, headSize],
  * total [] of i32: filled slots of the past and the new tokens together. -> [tokens, heads * headSize].
  */
-const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
+export const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
   name: 'cachedAttention',
   type([q, k, v, pastKeys, pastValues, total], { heads, keyValueHeads, headSize }) {
     const expected = [
@@ -73,7 +75,7 @@ const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
       'GroupQueryAttention',
       [rows(q!, heads), rows(k!, keyValueHeads), rows(v!, keyValueHeads), filled(pastKeys!, 4), filled(pastValues!, 4), lastPlace, total!],
       { num_heads: heads, kv_num_heads: keyValueHeads, scale: { float: 1 / Math.sqrt(headSize) } },
-      'com.microsoft',
+      MICROSOFT,
     );
     const cut = (name: string, axis: number): string =>
       width === headSize ? name : emitter.op('Slice', [name, emitter.ints([0]), emitter.ints([headSize]), emitter.ints([axis])]);
@@ -95,7 +97,7 @@ const grownCaches = new WeakMap<Emitter, Map<string, readonly string[]>>();
  * the new rows there and copies nothing, where headSize is a multiple of 8; else the cache is copied.
  * Inputs: what `cachedAttention` gave, the new rows [tokens, keyValueHeads, headSize], the past cache, total.
  */
-const grownCacheOp: Primitive<{ part: number }> = {
+export const grownCacheOp: Primitive<{ part: number }> = {
   name: 'grownCache',
   overwrites: true,
   type: ([, , past]) => ({ dtype: 'f32', shape: past!.shape }),
@@ -112,7 +114,11 @@ const grownCacheOp: Primitive<{ part: number }> = {
     }
     return result;
   },
-  emit: (emitter, [attended], { attributes: { part } }) => grownCaches.get(emitter)!.get(attended!)![part]!,
+  emit(emitter, [attended], { attributes: { part } }) {
+    const caches = grownCaches.get(emitter)?.get(attended!);
+    if (!caches) throw new Error('grownCache: its first input is not what cachedAttention gave');
+    return caches[part]!;
+  },
 };
 
 export interface CachedAttentionInputs {

@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { compile, evaluate, GraphBuilder } from '@tunefleet/tensor';
-import { cachedAttention } from '../src/generation/cached-attention.js';
+import { cachedAttention, compile, evaluate, GraphBuilder } from '../../src/index.js';
 
 const noise = (length: number, step: number): Float32Array => Float32Array.from({ length }, (_, at) => 2 * Math.sin(step * at + step));
 
