@@ -5,6 +5,7 @@ import { DeviceTensor } from './device-tensor.js';
 import type { EngineSession, FedTensor } from './engine-session.js';
 import type { GraphFace } from './graph-face.js';
 import { outputPlaces } from './output-places.js';
+import { releaseAll } from './release-all.js';
 import { countTransfers } from './transfers.js';
 import type { GraphSettings } from './written-graph.js';
 
@@ -63,12 +64,11 @@ export class Executable {
     return this.#session.allocate(dtype, shape);
   }
 
-  /** Frees the session, its copies of weights and its threads. */
+  /** Frees the session, its copies of weights and its threads, and removes its files. */
   async release(): Promise<void> {
     const session = this.#session;
     this.#session = null;
-    await session?.release();
-    await this.#discard();
+    await releaseAll([() => session?.release(), this.#discard]);
   }
 }
 

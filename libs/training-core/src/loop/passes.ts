@@ -10,6 +10,7 @@ import {
   type Inspection,
   type Precision,
   type Provider,
+  releaseAll,
   type Tensor,
 } from '@tunefleet/tensor';
 import { LOSS_SCALE, passGraph, type Recomputed } from '../model/pass-graph.js';
@@ -101,8 +102,8 @@ export class Passes {
 
   async release(): Promise<void> {
     // One that could not be made holds nothing.
-    for (const graph of this.#training.values()) await (await graph.catch(() => null))?.release();
-    await this.#validation?.release();
+    const training = [...this.#training.values()].map((graph) => async () => (await graph.catch(() => null))?.release());
+    await releaseAll([...training, () => this.#validation?.release()]);
   }
 
   #rowsRead(batch: Batch): RowsRead {
