@@ -33,9 +33,10 @@ export interface FeatureOptions {
 export async function frozenFeatures(options: FeatureOptions): Promise<ExampleSource | null> {
   const { source, classifier, width, stopped, threads, scratch } = options;
   const features = featuresOf(classifier, options.parts);
+  // Before the graph, which would stay where there is no room for this.
+  const known = new Float32Array(source.count * width);
   const folder = await mkdtemp(join(scratch, 'graph-'));
   const graph = await compile({ outputs: { features }, threads, spinning: true, folder });
-  const known = new Float32Array(source.count * width);
   try {
     for (const rows of groupsByLength(source, FEATURE_TOKENS)) {
       await yieldToEvents();

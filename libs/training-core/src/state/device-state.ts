@@ -1,6 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Copier, compile, copier, type DeviceTensor, type Executable, type Provider, releaseAll } from '@tunefleet/tensor';
+import { openWhole } from '../open-whole.js';
 import { type AdamWSpec, initAdamW } from '../optimizers/adamw.js';
 import { nextOf, normGraph, type StateGraph, type StateKind, stateInput, updateGraph, updateScalars } from '../optimizers/on-device.js';
 import { type StateGroup, stateGroups } from '../optimizers/state-groups.js';
@@ -67,12 +68,11 @@ export class DeviceState implements TrainingState {
   static async open(layout: FlatLayout, { provider, threads, optimizer, scratch }: DeviceSettings): Promise<DeviceState> {
     const compileState: CompileState = async (graph) =>
       compile({ ...graph, provider, threads, spinning: true, folder: await mkdtemp(join(scratch, 'state-')) });
-    const made: { release(): unknown }[] = [];
-    const keep = <T extends { release(): unknown }>(one: T): T => {
-      made.push(one);
-      return one;
-    };
-    try {
+    return openWhole(async (held) => {
+      const keep = <T extends { release(): unknown }>(one: T): T => {
+        held(() => one.release());
+        return one;
+      };
       const graphs = {
         update: keep(await compileState(updateGraph(layout, optimizer))),
         norm: keep(await compileState(normGraph(layout))),
@@ -83,11 +83,7 @@ export class DeviceState implements TrainingState {
       const tensors = { parameter: allocate(layout.slots), first: allocate(groups), second: allocate(groups) };
       const gradients = new DeviceGradients(layout, mover, compileState);
       return new DeviceState(layout, optimizer, { mover, graphs, tensors, gradients });
-    } catch (error) {
-      // Tensors before the graph whose memory they are. What went wrong first is told, not what goes wrong now.
-      await releaseAll(made.toReversed().map((one) => () => one.release())).catch(() => undefined);
-      throw error;
-    }
+    });
   }
 
   get gradients(): GradientSum {
