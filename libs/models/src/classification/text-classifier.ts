@@ -7,7 +7,7 @@ import {
   openModelFolder,
   readLoraFolder,
 } from '@tunefleet/model-formats';
-import { compile, type Executable, type Feed, GraphBuilder, releaseTensors, softmax, type Value } from '@tunefleet/tensor';
+import { compile, type Executable, type Feed, GraphBuilder, releaseAll, releaseTensors, softmax, type Value } from '@tunefleet/tensor';
 import { adaptableClassifier } from '../adapters/adaptable.js';
 import { adapterFault } from '../adapters/fits-base.js';
 import { addLora } from '../adapters/lora.js';
@@ -70,10 +70,7 @@ export async function openTextClassifier({ folder, adapter, precision, threads, 
       releaseTensors([probabilities!]);
       return rows;
     },
-    async close() {
-      await graph.release();
-      await base.release();
-    },
+    close: () => releaseAll([() => graph.release(), () => base.release()]),
   };
 }
 
@@ -97,7 +94,7 @@ async function openParts(folder: string, adapterFolder: string | undefined, prec
   }
 }
 
-function probabilityGraph(classifier: Classifier, { shapes, base, adapter }: Parts, threads: number): Promise<Executable> {
+async function probabilityGraph(classifier: Classifier, { shapes, base, adapter }: Parts, threads: number): Promise<Executable> {
   const builder = new GraphBuilder();
   const frozen = base.in(builder);
   const saved = new Map([...(adapter?.saved ?? [])].map(([name, { shape }]) => [name, builder.input(name, 'f32', shape)]));
