@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GraphFace } from './graph-face.js';
 
@@ -31,7 +31,8 @@ const MODEL = 'model.onnx';
 const NOTES = 'notes.json';
 /** Name of the file of weights, beside the model. */
 export const WEIGHTS = 'weights.bin';
-const PARTIAL = /\.(\d+)\.partial$/;
+/** What the process of that number is writing. */
+const PARTIAL = /\.(\d+)\.partial(-\w+)?$/;
 
 /** This start of the machine: files of an earlier one may be torn, since they are not synced. Null where the system does not say. */
 export const bootId = (): string | null => {
@@ -111,12 +112,13 @@ export const hasRoom = async ({ folder, bytes }: CompiledCache, weights: number)
  */
 export const keep = async <T>(cache: CompiledCache, key: string, kept: KeptNotes, write: (model: string) => Promise<T>): Promise<T> => {
   const entry = join(cache.folder, key);
-  const partial = `${entry}.${process.pid}.partial`;
+  await mkdir(cache.folder, { recursive: true });
+  // A folder of its own: this process may be keeping the same graph twice.
+  const partial = await mkdtemp(`${entry}.${process.pid}.partial-`);
   try {
-    await mkdir(partial, { recursive: true });
     await writeFile(join(partial, NOTES), JSON.stringify(kept));
     const result = await write(join(partial, MODEL));
-    // Another process may have been quicker: its entry is as good. From here on nothing may throw: the result would be lost, not released.
+    // Another may have been quicker: its entry is as good. From here on nothing may throw: the result would be lost, not released.
     await rename(partial, entry).catch(() => drop(partial));
     await prune(cache).catch(() => undefined);
     return result;
