@@ -68,20 +68,31 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-const bytesIn = async (folder: string): Promise<number> => {
-  const sizes = (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size);
-  return (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
+interface KeptFolder {
+  readonly path: string;
+  /** milliseconds, as `Date.now` gives them */
+  readonly used: number;
+  readonly bytes: number;
+}
+
+const keptFolder = async (path: string): Promise<KeptFolder> => {
+  const sizes = (await readdir(path)).map(async (name) => (await stat(join(path, name))).size);
+  return { path, used: (await stat(path)).mtimeMs, bytes: (await Promise.all(sizes)).reduce((a, b) => a + b, 0) };
 };
 
 /** Removes what killed processes left half written, and the entries unused for longest until the rest fits. Sessions that map an entry keep it. */
 const prune = async ({ folder, bytes }: CompiledCache): Promise<void> => {
-  const entries: { path: string; used: number; bytes: number }[] = [];
-  for (const name of await readdir(folder)) {
+  const entries: KeptFolder[] = [];
+  // What else lies there is nobody's entry.
+  const folders = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory());
+  for (const { name } of folders) {
     const path = join(folder, name);
     const writer = PARTIAL.exec(name);
     if (writer && !isAlive(Number(writer[1]))) await rm(path, { recursive: true, force: true });
     if (writer) continue;
-    entries.push({ path, used: (await stat(path)).mtimeMs, bytes: await bytesIn(path) });
+    // Another process may have removed it since.
+    const entry = await keptFolder(path).catch(() => null);
+    if (entry) entries.push(entry);
   }
   let held = 0;
   for (const entry of entries.sort((a, b) => b.used - a.used)) {

@@ -208,6 +208,14 @@ test('beyond its bound the entries unused for longest go; sessions that map one 
   }
 });
 
+test('a file that somebody left in the folder does not keep entries beyond the bound', async () => {
+  const folder = await temporary();
+  await writeFile(join(folder, '.DS_Store'), 'of somebody');
+  const outputs = await outputsOver();
+  for (const weights of ['first', 'second']) await bytesOf({ outputs, cache: cacheIn(folder, { weights, bytes: 100_000 }) });
+  expect((await readdir(folder)).filter((name) => name !== '.DS_Store')).toHaveLength(1);
+});
+
 test('what would not fit the bound is not written at all', async () => {
   const folder = join(await temporary(), 'graphs');
   await bytesOf({ outputs: await outputsOver(), cache: cacheIn(folder, { bytes: 3 * 4 * WIDTH * WIDTH - 1 }) });
