@@ -64,6 +64,11 @@ test('a classifier that lacks a part leaves no files behind', async () => {
   for (const made of [folder, scratch]) await rm(made, { recursive: true });
 });
 
+test('a number of threads that is none is refused by name', async () => {
+  const opened = openTextClassifier({ folder: folderOf('tiny-bert-classifier'), threads: -1 });
+  await expect(opened).rejects.toThrow(new RangeError('threads = -1: it is a whole number from 1'));
+});
+
 test('a language model is no classifier', async () => {
   await expect(openTextClassifier({ folder: folderOf('tiny-llama'), threads: 1 })).rejects.toThrow('no classifier');
 });

@@ -33,6 +33,7 @@ export interface OpenClassifierOptions {
   adapter?: string | undefined;
   /** default: float32. An adapter answers as it was trained over the base of the same precision. */
   precision?: BasePrecision;
+  /** a whole number from 1 */
   threads: number;
   /** an existing folder for files that go at `close` */
   scratch?: string;
@@ -48,7 +49,7 @@ interface Parts {
   adapter: LoraAdapter | null;
 }
 
-/** Opens a classifier for inference. Errors: those of model-formats; a RangeError where there is no classifier, or the adapter does not fit. */
+/** Opens a classifier for inference. Errors: those of model-formats; a RangeError where there is no classifier, the adapter does not fit, or `threads` is no number of threads. */
 export async function openTextClassifier({ folder, adapter, precision, threads, scratch }: OpenClassifierOptions): Promise<TextClassifier> {
   const parts = await openParts(folder, adapter, precision, scratch);
   const { backbone, labels, base } = parts;

@@ -29,6 +29,14 @@ test('the engine tells its build, kernels and threads', () => {
   expect(kernelClassOf(new Set(['avx', 'avx2', 'fma', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl']))).toBe('avx512');
 });
 
+test.each([0, -1, 1.5, Number.NaN, 2 ** 60])('%d threads are refused by name', async (threads) => {
+  const outputs = { y: t.add(new t.GraphBuilder().input('x', 'f32', ['n']), 1) };
+  for (const engineInterface of ['native', 'node'] as const) {
+    const compiled = t.compile({ outputs, threads, engineInterface });
+    await expect(compiled).rejects.toThrow(new RangeError(`threads = ${threads}: it is a whole number from 1`));
+  }
+});
+
 test('decoding with a cache of any length gives what one pass over all tokens gives', async () => {
   const [heads, width] = [2, 4];
   const build = (withCache: boolean): t.Executable | Promise<t.Executable> => {
