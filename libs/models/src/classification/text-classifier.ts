@@ -49,7 +49,10 @@ interface Parts {
   adapter: LoraAdapter | null;
 }
 
-/** Opens a classifier for inference. Errors: those of model-formats; a RangeError where there is no classifier, the adapter does not fit, or `threads` is no number of threads. */
+/**
+ * Opens a classifier for inference. Errors: those of model-formats; a RangeError where there is no classifier, the adapter does not fit, or
+ * `threads` is no number of threads.
+ */
 export async function openTextClassifier({ folder, adapter, precision, threads, scratch }: OpenClassifierOptions): Promise<TextClassifier> {
   const parts = await openParts(folder, adapter, precision, scratch);
   const { backbone, labels, base } = parts;

@@ -36,9 +36,10 @@ const overwritten = (value: Value): Value | undefined => {
 const WIDTH: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, bool: 1, i4: 1 };
 
 /**
- * The buffers of one run as ONNX Runtime plans them when the session is made (allocation_planner.cc), in the order in which they are taken: a result goes over an input that it is the last
- * to read where the kernel can, else into the buffer of the value of its sizes that was done with last, else into a new one. A buffer is given back when none of the values planned into it is
- * read any more; between two of them it is held. Outputs lie with the caller.
+ * The buffers of one run as ONNX Runtime plans them when the session is made (allocation_planner.cc), in the order in which they are taken:
+ * a result goes over an input that it is the last to read where the kernel can, else into the buffer of the value of its sizes that was
+ * done with last, else into a new one. A buffer is given back when none of the values planned into it is read any more; between two of them
+ * it is held. Outputs lie with the caller.
  */
 export const planBuffers = (graph: Graph): SharedBuffer[] => {
   const outputs = new Set(Object.values(graph.outputs));

@@ -11,8 +11,8 @@ const byMaking = (value: Value, place: ReadonlyMap<Value, number>): Value[] => {
 };
 
 /**
- * The order in which ONNX Runtime computes a graph: depth first from its ends, the last of them first, and of a value's inputs the last made first
- * (GraphViewer's reverse depth-first order). Leaves (inputs, weights, constants) are left out.
+ * The order in which ONNX Runtime computes a graph: depth first from its ends, the last of them first, and of a value's inputs the last
+ * made first (GraphViewer's reverse depth-first order). Leaves (inputs, weights, constants) are left out.
  */
 export const executionOrder = ({ values }: Graph): Value[] => {
   const place = new Map(values.map((value, index) => [value, index]));

@@ -7,8 +7,8 @@ import { apply, isMadeBy, type Primitive } from './primitive.js';
 
 export interface AddMatmulAttributes extends MatmulAttributes {
   /**
-   * Computed as a convolution of 1x1, whose kernel adds to the addend's own memory; Gemm first copies the addend, on one thread. For thin products the
-   * copy is most of the time. Needs transA false and alpha 1; the CPU alone has the kernel.
+   * Computed as a convolution of 1x1, whose kernel adds to the addend's own memory; Gemm first copies the addend, on one thread. For thin
+   * products the copy is most of the time. Needs transA false and alpha 1; the CPU alone has the kernel.
    */
   readonly pointwise: boolean;
 }
@@ -34,15 +34,18 @@ export const addMatmulOp: Primitive<AddMatmulAttributes> = {
     const [rows, columns] = value.shape as [Dimension, Dimension];
     const inner = value.inputs[0]!.shape[1]!;
     const as = (name: string, shape: Shape): string => emitter.op('Reshape', [name, emitter.shape(shape)]);
-    // a is the filters, b an image of K channels and one row. It is turned as an image: ONNX Runtime would move a Transpose behind the Reshape, where
-    // it runs before all that addend and a are made of, and is held meanwhile.
+    // a is the filters, b an image of K channels and one row. It is turned as an image: ONNX Runtime would move a Transpose behind the
+    // Reshape, where it runs before all that addend and a are made of, and is held meanwhile.
     const image = transB ? emitter.op('Transpose', [as(b, [1, columns, 1, inner])], { perm: [0, 3, 2, 1] }) : as(b, [1, inner, 1, columns]);
     const operands = [image, as(a, [rows, inner, 1, 1]), '', as(addend, [1, rows, 1, columns])];
     return as(emitter.op('FusedConv', operands, { kernel_shape: [1, 1] }, MICROSOFT), [rows, columns]);
   },
 };
 
-/** The second operand of a pointwise product whose image has to be made, with the axes turned, before each: one that runs do not change is turned once. */
+/**
+ * The second operand of a pointwise product whose image has to be made, with the axes turned, before each: one that runs do not change is
+ * turned once.
+ */
 export const turnedOperand = (value: Value): Value | null => {
   if (!isMadeBy(value, addMatmulOp) || !value.attributes.pointwise || !value.attributes.transB) return null;
   const b = value.inputs[1]!;

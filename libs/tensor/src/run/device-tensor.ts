@@ -5,8 +5,8 @@ import { type Handle, ortApi } from './native/api.js';
 import { isFree, oneAtATime } from './native/one-at-a-time.js';
 
 /**
- * A tensor in the memory of a session's provider: fed to runs and written by them without leaving the device. Made by `Executable.onDevice`;
- * usable by every executable of that provider in this process. Its first contents are not defined.
+ * A tensor in the memory of a session's provider: fed to runs and written by them without leaving the device. Made by
+ * `Executable.onDevice`; usable by every executable of that provider in this process. Its first contents are not defined.
  */
 export class DeviceTensor implements RemoteTensor {
   readonly dtype: DType;

@@ -68,8 +68,8 @@ export class Executable {
   }
 
   /**
-   * Frees the session, its copies of weights and its threads, and removes its files: after the run that is under way, and, where tensors were
-   * made by `onDevice`, with the last of them.
+   * Frees the session, its copies of weights and its threads, and removes its files: after the run that is under way, and, where tensors
+   * were made by `onDevice`, with the last of them.
    */
   async release(): Promise<void> {
     const session = this.#session;

@@ -80,7 +80,10 @@ const keptFolder = async (path: string): Promise<KeptFolder> => {
   return { path, used: (await stat(path)).mtimeMs, bytes: (await Promise.all(sizes)).reduce((a, b) => a + b, 0) };
 };
 
-/** Removes what killed processes left half written, and the entries unused for longest until the rest fits. Sessions that map an entry keep it. */
+/**
+ * Removes what killed processes left half written, and the entries unused for longest until the rest fits. Sessions that map an entry keep
+ * it.
+ */
 const prune = async ({ folder, bytes }: CompiledCache): Promise<void> => {
   const entries: KeptFolder[] = [];
   // What else lies there is nobody's entry.
@@ -104,7 +107,10 @@ const prune = async ({ folder, bytes }: CompiledCache): Promise<void> => {
 /** The weights, and a packed copy of each for the forward and for the backward pass. */
 const COPIES = 3;
 
-/** Whether a graph over so many bytes of weights fits the bound, and takes no more than half of what is free on the disk: snapshots and results need it more. */
+/**
+ * Whether a graph over so many bytes of weights fits the bound, and takes no more than half of what is free on the disk: snapshots and
+ * results need it more.
+ */
 export const hasRoom = async ({ folder, bytes }: CompiledCache, weights: number): Promise<boolean> => {
   const needed = COPIES * weights;
   if (needed > bytes) return false;
@@ -118,8 +124,8 @@ export const hasRoom = async ({ folder, bytes }: CompiledCache, weights: number)
 };
 
 /**
- * Keeps a graph: `write` is told the path for the model, beside which its weights go. Nothing of it is seen under the key before it is whole. Throws what
- * `write` throws, or that the folder cannot be written.
+ * Keeps a graph: `write` is told the path for the model, beside which its weights go. Nothing of it is seen under the key before it is
+ * whole. Throws what `write` throws, or that the folder cannot be written.
  */
 export const keep = async <T>(cache: CompiledCache, key: string, kept: KeptNotes, write: (model: string) => Promise<T>): Promise<T> => {
   const entry = join(cache.folder, key);

@@ -42,7 +42,10 @@ interface TrainingPass {
   first: boolean;
 }
 
-/** The compiled forward (and backward) passes of one model over its parameters, wherever they are. Their files lie in `scratch`, the caller's to remove. */
+/**
+ * The compiled forward (and backward) passes of one model over its parameters, wherever they are. Their files lie in `scratch`, the
+ * caller's to remove.
+ */
 export class Passes {
   readonly #model: Trainable;
   readonly #parameters: TrainingState['parameters'];
@@ -76,7 +79,10 @@ export class Passes {
     this.#trainingGraph(recomputedOf(batch, this.#lean)).catch(() => undefined);
   }
 
-  /** Forward and backward; the gradients of the summed loss times `scale` are added to `sum` (begin it, where `first`). In float32 the scale is 1. */
+  /**
+   * Forward and backward; the gradients of the summed loss times `scale` are added to `sum` (begin it, where `first`). In float32 the scale
+   * is 1.
+   */
   async train(batch: Batch, { step, microBatch, scale, first }: TrainingPass, sum: GradientSum): Promise<PassSums> {
     const graph = await this.#trainingGraph(recomputedOf(batch, this.#lean));
     const masks = this.#masks(graph, batch, step, microBatch);

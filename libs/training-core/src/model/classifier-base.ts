@@ -19,8 +19,8 @@ export interface ClassifierBase {
 const LLAMA_RANGE = 0.02;
 
 /**
- * Opens a base of any family for classification. A base that classifies by the same labels keeps its head, in their order; else the head is new, as is the
- * pooler of a BERT that was trained without one. The caller closes `weights`. Errors: those of model-formats.
+ * Opens a base of any family for classification. A base that classifies by the same labels keeps its head, in their order; else the head is
+ * new, as is the pooler of a BERT that was trained without one. The caller closes `weights`. Errors: those of model-formats.
  */
 export function openClassifierBase(folder: string, labels: readonly string[], seed: number): Promise<ClassifierBase> {
   return openWhole(async (held) => {
@@ -48,7 +48,10 @@ export function openClassifierBase(folder: string, labels: readonly string[], se
   });
 }
 
-/** Whether a head has a row for each of these classes (all different) and no other, in whatever order. A head may give two rows the same name. */
+/**
+ * Whether a head has a row for each of these classes (all different) and no other, in whatever order. A head may give two rows the same
+ * name.
+ */
 export const sameClasses = (own: readonly string[], classes: readonly string[]): boolean =>
   own.length === classes.length && classes.every((label) => own.includes(label));
 

@@ -36,8 +36,8 @@ export interface ClassifierLoraOptions extends Omit<LoraTuningOptions, 'vocabula
 }
 
 /**
- * LoRA of a sequence classifier on a frozen base, in PEFT's layout for SEQ_CLS: the head is trained whole and stored beside the factors, as is the
- * pooler of a BERT that was trained without one. `labels.json` beside them names the classes.
+ * LoRA of a sequence classifier on a frozen base, in PEFT's layout for SEQ_CLS: the head is trained whole and stored beside the factors, as
+ * is the pooler of a BERT that was trained without one. `labels.json` beside them names the classes.
  */
 export function classifierLoraTuning(options: ClassifierLoraOptions): Promise<Trainable> {
   const { base, baseName = basename(base), labels, precision, adapter, continueFrom, seed, scratch } = options;

@@ -27,8 +27,8 @@ export interface FeatureOptions {
 }
 
 /**
- * What a frozen backbone says of every row, in evaluation mode, kept in memory: 4 x `width` bytes a row. Rows go by length, so that those of one pass
- * are alike; the order, and so every bit, depends on the rows alone. Null when stopped in between.
+ * What a frozen backbone says of every row, in evaluation mode, kept in memory: 4 x `width` bytes a row. Rows go by length, so that those
+ * of one pass are alike; the order, and so every bit, depends on the rows alone. Null when stopped in between.
  */
 export async function frozenFeatures(options: FeatureOptions): Promise<ExampleSource | null> {
   const { source, classifier, width, stopped, threads, scratch } = options;

@@ -39,8 +39,8 @@ interface Held {
 export type CompileState = (graph: StateGraph) => Promise<Executable>;
 
 /**
- * State in tensors of a provider: of parameters and gradients one a slot, of moments one a group of slots. Passes, sums, norm and update read and write them
- * where they lie. What crosses over in a step is scalars; whole tensors do when a run begins and when they are read.
+ * State in tensors of a provider: of parameters and gradients one a slot, of moments one a group of slots. Passes, sums, norm and update
+ * read and write them where they lie. What crosses over in a step is scalars; whole tensors do when a run begins and when they are read.
  */
 export class DeviceState implements TrainingState {
   readonly #layout: FlatLayout;
