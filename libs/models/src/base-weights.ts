@@ -46,7 +46,7 @@ export async function openBaseWeights(folder: string, { precision = 'float32', s
 export async function mapWeights(
   weights: TensorReader,
   shapes: ReadonlyMap<string, readonly number[]>,
-  scratch = process.env['TMPDIR'] ?? tmpdir(),
+  scratch = process.env['TMPDIR'] || tmpdir(),
   quantized: ReadonlySet<string> = new Set(),
 ): Promise<Pick<BaseWeights, 'in' | 'release'>> {
   const home = await mkdtemp(join(scratch, 'tunefleet-base-'));
