@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './setup/cache.mjs';
 
-const run = join(process.env.TUNEFLEET_DATA || join(root, '.tunefleet'), 'run');
+const data = process.env.TUNEFLEET_DATA || join(root, '.tunefleet');
+const run = join(data, 'run');
 const MB = 1024; // kB as /proc gives them in a MB
 
 const rollup = (pid) => {
@@ -20,16 +21,30 @@ const rollup = (pid) => {
   };
 };
 
+/** Files in which the processes of a fleet leave their numbers. */
+const pidFiles = () => {
+  try {
+    return readdirSync(run).filter((name) => name.endsWith('.pid'));
+  } catch (error) {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  }
+};
+
 const rows = [];
-for (const file of readdirSync(run)
-  .filter((name) => name.endsWith('.pid'))
-  .sort()) {
+for (const file of pidFiles().sort()) {
   const pid = Number(readFileSync(join(run, file), 'utf8'));
   try {
     rows.push({ process: file.slice(0, -'.pid'.length), pid, ...rollup(pid) });
   } catch (error) {
     process.stderr.write(`${file}: ${error.message}\n`);
   }
+}
+if (rows.length === 0) {
+  process.stderr.write(
+    `No fleet runs on ${data}. Start one with \`npm start\`, or set TUNEFLEET_DATA to the data folder of the one that runs.\n`,
+  );
+  process.exit(1);
 }
 const sum = { process: 'sum', pid: '' };
 for (const key of ['pss', 'anonymous', 'file', 'rss']) sum[key] = rows.reduce((total, row) => total + row[key], 0);

@@ -25,7 +25,8 @@ export interface BaseWeightsOptions {
 }
 
 /**
- * Opens a Hugging Face folder, which may go afterwards. The files lie in a folder of their own under `scratch` until `release`; a process that is killed leaves them there.
+ * Opens a Hugging Face folder, which may go afterwards. The files lie in a folder of their own under `scratch` until `release`; a process
+ * that is killed leaves them there.
  * Errors: those of model-formats.
  */
 export async function openBaseWeights(folder: string, { precision = 'float32', scratch }: BaseWeightsOptions = {}): Promise<BaseWeights> {
@@ -39,12 +40,13 @@ export async function openBaseWeights(folder: string, { precision = 'float32', s
 }
 
 /**
- * Tensors of an open model, likewise: those that are float32 where they lie, the `quantized` in 4-bit blocks and the others as float32 in one file.
+ * Tensors of an open model, likewise: those that are float32 where they lie, the `quantized` in 4-bit blocks and the others as float32 in
+ * one file.
  */
 export async function mapWeights(
   weights: TensorReader,
   shapes: ReadonlyMap<string, readonly number[]>,
-  scratch = process.env['TMPDIR'] ?? tmpdir(),
+  scratch = process.env['TMPDIR'] || tmpdir(),
   quantized: ReadonlySet<string> = new Set(),
 ): Promise<Pick<BaseWeights, 'in' | 'release'>> {
   const home = await mkdtemp(join(scratch, 'tunefleet-base-'));

@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, jest, test } from '@jest/globals';
+import { openSafetensors, writeSafetensors } from '@tunefleet/model-formats';
 import { openTextClassifier } from '../src/classification/text-classifier.js';
 import { type ClassifierName, classifiers, probabilities } from './classifiers.js';
 import { folderOf } from './fixture.js';
@@ -44,6 +45,28 @@ test('a classifier that cannot be opened leaves no files behind', async () => {
   }
   expect(await readdir(scratch)).toEqual([]);
   await rm(scratch, { recursive: true });
+});
+
+test('a classifier that lacks a part leaves no files behind', async () => {
+  const [folder, scratch] = [
+    await mkdtemp(join(tmpdir(), 'tunefleet-classifier-')),
+    await mkdtemp(join(tmpdir(), 'tunefleet-classifier-')),
+  ];
+  const from = folderOf('tiny-bert-classifier');
+  await copyFile(join(from, 'config.json'), join(folder, 'config.json'));
+  const file = await openSafetensors(join(from, 'model.safetensors'));
+  const names = file.names.filter((name) => !name.includes('pooler'));
+  const tensors = await Promise.all(names.map(async (name) => ({ ...file.info(name), name, data: await file.bytes(name) })));
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors);
+  await file.close();
+  await expect(openTextClassifier({ folder, threads: 1, scratch })).rejects.toThrow('the model has no tensor bert.pooler.dense.weight');
+  expect(await readdir(scratch)).toEqual([]);
+  for (const made of [folder, scratch]) await rm(made, { recursive: true });
+});
+
+test('a number of threads that is none is refused by name', async () => {
+  const opened = openTextClassifier({ folder: folderOf('tiny-bert-classifier'), threads: -1 });
+  await expect(opened).rejects.toThrow(new RangeError('threads = -1: it is a whole number from 1'));
 });
 
 test('a language model is no classifier', async () => {

@@ -29,6 +29,7 @@ export { Executable } from './run/executable.js';
 export type { CompiledCache } from './run/kept-graphs.js';
 export { type MemoryFigures, memoryFigures } from './run/memory.js';
 export { type ProfiledNode, readProfile } from './run/profile.js';
+export { releaseAll } from './run/release-all.js';
 export { releaseTensors } from './run/release-tensors.js';
 export { hasNativeInterface } from './run/session.js';
 export type { EngineInterface, SessionSettings } from './run/settings.js';

@@ -21,7 +21,10 @@ export interface TrainingSpec {
   base: string;
   /** what an adapter says its base is; default: the folder's name */
   base_name?: string;
-  /** Default: a language model. Classification puts a head with these classes on the base, or goes on with the base's own if it has the same. */
+  /**
+   * Default: a language model. Classification puts a head with these classes on the base, or goes on with the base's own if it has the
+   * same.
+   */
   task?: { type: 'causal_lm' } | { type: 'classification'; labels: string[] };
   /** Classification only: the head alone learns, from the base's output in evaluation mode, which is computed once. */
   freeze?: { backbone: true };
@@ -31,10 +34,16 @@ export interface TrainingSpec {
   precision?: Precision;
   /** Where the passes run. auto: as `chooseProvider` of tensor finds, which `onPhase` is told. Default cpu */
   provider?: Provider | 'auto';
-  /** Where weights, gradients and moments are kept from step to step. Default: in this process on the CPU, elsewhere in the provider's memory. */
+  /**
+   * Where weights, gradients and moments are kept from step to step. Default: in this process on the CPU, elsewhere in the provider's
+   * memory.
+   */
   state?: 'host' | 'device';
   adapter: { type: 'full' } | LoraSpec;
-  /** rows that embedding and head are to have at least, for tokens that `base`'s tokenizer files name beyond its own; those files are written along */
+  /**
+   * rows that embedding and head are to have at least, for tokens that `base`'s tokenizer files name beyond its own; those files are
+   * written along
+   */
   vocabulary?: number;
   /** PEFT folder whose adapter is trained on (LoRA only) */
   continueFrom?: string;
@@ -58,7 +67,10 @@ export interface TrainingSpec {
   max_steps: number | null;
   shuffle: boolean;
   seed: number;
-  /** `lean`: layers are computed again in the backward pass instead of kept, weights are not copied; slower, close (1e-5) to `fast`, the default */
+  /**
+   * `lean`: layers are computed again in the backward pass instead of kept, weights are not copied; slower, close (1e-5) to `fast`, the
+   * default
+   */
   memory?: 'fast' | 'lean';
   /** bytes that the process may use; a run that needs more is refused before it begins */
   memory_limit?: number;
@@ -70,7 +82,10 @@ export interface TrainingSpec {
   folder: string;
 }
 
-/** One row an optimizer step. Losses are means over trained-on tokens (classification: rows) by weight, accuracies the share of them predicted by the largest logit. */
+/**
+ * One row an optimizer step. Losses are means over trained-on tokens (classification: rows) by weight, accuracies the share of them
+ * predicted by the largest logit.
+ */
 export interface MetricsRow {
   /** from 1 */
   step: number;
@@ -82,7 +97,10 @@ export interface MetricsRow {
   /** at an epoch's end and at the last step, where validation rows are given */
   valid_loss?: number;
   valid_accuracy?: number;
-  /** The step changed no weight, because this was no finite number on these rows. Loss and accuracy are then those of the micro-batches before it. */
+  /**
+   * The step changed no weight, because this was no finite number on these rows. Loss and accuracy are then those of the micro-batches
+   * before it.
+   */
   skipped?: { quantity: 'loss' | 'gradient'; rows: number[] };
 }
 

@@ -41,7 +41,7 @@ const threads = availableParallelism();
 
 /** Measured once a machine and engine, then kept below TMPDIR. */
 async function rates(): Promise<Rates> {
-  const file = join(process.env['TMPDIR'] ?? tmpdir(), `tunefleet-rates-${ratesKey(threads)}.json`);
+  const file = join(process.env['TMPDIR'] || tmpdir(), `tunefleet-rates-${ratesKey(threads)}.json`);
   const kept: unknown = JSON.parse(await readFile(file, 'utf8').catch(() => 'null'));
   if (isRates(kept)) return kept;
   const measured = await measureRates(threads);

@@ -50,8 +50,8 @@ export interface AdaptedOutput {
 }
 
 /**
- * {@link addLora} of modules that read one `x`: their A are one product, forward and in both gradients. Adapters' products cost what reading `x` and the
- * gradients costs, hardly what is multiplied (docs/decisions/0016). Ranks are numbers, no names.
+ * {@link addLora} of modules that read one `x`: their A are one product, forward and in both gradients. Adapters' products cost what
+ * reading `x` and the gradients costs, hardly what is multiplied (docs/decisions/0016). Ranks are numbers, no names.
  */
 export function addLoras(outputs: readonly AdaptedOutput[], x: Value): Value[] {
   const [first, ...others] = outputs.map(({ factors }) => factors.a);

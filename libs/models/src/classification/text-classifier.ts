@@ -7,7 +7,7 @@ import {
   openModelFolder,
   readLoraFolder,
 } from '@tunefleet/model-formats';
-import { compile, type Executable, type Feed, GraphBuilder, releaseTensors, softmax, type Value } from '@tunefleet/tensor';
+import { compile, type Executable, type Feed, GraphBuilder, releaseAll, releaseTensors, softmax, type Value } from '@tunefleet/tensor';
 import { adaptableClassifier } from '../adapters/adaptable.js';
 import { adapterFault } from '../adapters/fits-base.js';
 import { addLora } from '../adapters/lora.js';
@@ -33,6 +33,7 @@ export interface OpenClassifierOptions {
   adapter?: string | undefined;
   /** default: float32. An adapter answers as it was trained over the base of the same precision. */
   precision?: BasePrecision;
+  /** a whole number from 1 */
   threads: number;
   /** an existing folder for files that go at `close` */
   scratch?: string;
@@ -48,7 +49,10 @@ interface Parts {
   adapter: LoraAdapter | null;
 }
 
-/** Opens a classifier for inference. Errors: those of model-formats; a RangeError where there is no classifier, or the adapter does not fit. */
+/**
+ * Opens a classifier for inference. Errors: those of model-formats; a RangeError where there is no classifier, the adapter does not fit, or
+ * `threads` is no number of threads.
+ */
 export async function openTextClassifier({ folder, adapter, precision, threads, scratch }: OpenClassifierOptions): Promise<TextClassifier> {
   const parts = await openParts(folder, adapter, precision, scratch);
   const { backbone, labels, base } = parts;
@@ -70,10 +74,7 @@ export async function openTextClassifier({ folder, adapter, precision, threads, 
       releaseTensors([probabilities!]);
       return rows;
     },
-    async close() {
-      await graph.release();
-      await base.release();
-    },
+    close: () => releaseAll([() => graph.release(), () => base.release()]),
   };
 }
 
@@ -97,7 +98,7 @@ async function openParts(folder: string, adapterFolder: string | undefined, prec
   }
 }
 
-function probabilityGraph(classifier: Classifier, { shapes, base, adapter }: Parts, threads: number): Promise<Executable> {
+async function probabilityGraph(classifier: Classifier, { shapes, base, adapter }: Parts, threads: number): Promise<Executable> {
   const builder = new GraphBuilder();
   const frozen = base.in(builder);
   const saved = new Map([...(adapter?.saved ?? [])].map(([name, { shape }]) => [name, builder.input(name, 'f32', shape)]));

@@ -67,8 +67,8 @@ export function causalAttention(shape: HeadShape, q: Value, k: Value, v: Value, 
 }
 
 /**
- * What the slots of each block attend to: themselves and what is before them in their example. A pad attends to itself alone: its softmax is then
- * one-hot, whose gradient is zero, and no other slot sees it, so that pads change nothing.
+ * What the slots of each block attend to: themselves and what is before them in their example. A pad attends to itself alone: its softmax
+ * is then one-hot, whose gradient is zero, and no other slot sees it, so that pads change nothing.
  * @param lengths [examples] of i32
  * @returns of each block [examples, 1, 1, block, keys]: 0 or {@link MASKED}
  */

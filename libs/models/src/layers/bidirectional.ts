@@ -14,8 +14,8 @@ export function bidirectionalAttention(q: Value, k: Value, v: Value, bias: Value
 }
 
 /**
- * What each slot of [examples, span] attends to: all of its example. A pad attends to itself alone: its softmax is then one-hot, whose gradient
- * is exactly zero, so that pads change nothing.
+ * What each slot of [examples, span] attends to: all of its example. A pad attends to itself alone: its softmax is then one-hot, whose
+ * gradient is exactly zero, so that pads change nothing.
  * @param lengths [examples] of i32, places [span] of i32: 0, 1, ...
  * @returns [examples, 1, span, span]: 0 or {@link MASKED}
  */

@@ -2,8 +2,9 @@ import { concat, type Feed, type GraphBuilder, reshape, slice, type Value } from
 import { arrangeRows } from '../layers/arrange-rows.js';
 import type { PackedExamples } from './pack.js';
 
-// Attention spreads examples over [examples, longest]: with short and long ones together most of that is pads, and its cost grows with the square of the
-// longest. Examples of like length form groups with a longest of their own. (SST-2 in batches of 32: 4 groups have 40 % of the scores of one.)
+// Attention spreads examples over [examples, longest]: with short and long ones together most of that is pads, and its cost grows with the
+// square of the longest. Examples of like length form groups with a longest of their own. (SST-2 in batches of 32: 4 groups have 40 % of
+// the scores of one.)
 
 const GROUPS = 4;
 const INDEXES = Array.from({ length: GROUPS }, (_, group) => group);
@@ -55,7 +56,10 @@ export function groupedHeads(builder: GraphBuilder, heads: number, headSize: num
   };
 }
 
-/** The feeds of {@link groupedHeads}, and the sizes of its dimensions. A group that has no examples of its own computes the shortest again; nobody reads it. */
+/**
+ * The feeds of {@link groupedHeads}, and the sizes of its dimensions. A group that has no examples of its own computes the shortest again;
+ * nobody reads it.
+ */
 export function lengthGroupFeeds(packed: PackedExamples, heads: number): { feeds: Record<string, Feed>; sizes: Record<string, number> } {
   const { lengths, ids } = packed;
   const order = [...lengths.keys()].sort((a, b) => lengths[a]! - lengths[b]! || a - b);

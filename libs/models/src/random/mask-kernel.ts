@@ -1,4 +1,5 @@
-// Philox4x32-10 (philox.ts) as a WebAssembly function, four blocks at a time: 10 million factors of a dropout mask take JavaScript half a second.
+// Philox4x32-10 (philox.ts) as a WebAssembly function, four blocks at a time: 10 million factors of a dropout mask take JavaScript half a
+// second.
 
 import { webassembly } from '@tunefleet/tensor';
 import { MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1 } from './philox.js';

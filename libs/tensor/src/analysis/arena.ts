@@ -17,8 +17,8 @@ interface Chunk {
 export type Block = Chunk;
 
 /**
- * ONNX Runtime's CPU arena (bfc_arena.cc): best fit over chunks of regions that double, neighbours of one region joined when freed. Memory of a region that was
- * never handed out is not resident: what counts is how far each was used.
+ * ONNX Runtime's CPU arena (bfc_arena.cc): best fit over chunks of regions that double, neighbours of one region joined when freed. Memory
+ * of a region that was never handed out is not resident: what counts is how far each was used.
  */
 export class Arena {
   #free: Chunk[] = [];

@@ -16,7 +16,10 @@ export interface GraphMemory {
   readonly activations: number;
   /** frozen weights, mapped from their file: all of them, but of tables of which rows are gathered only those rows' surroundings */
   readonly weights: number;
-  /** where the session prepacks: a copy of the weight for each product that reads it, and the weights of which something else needs the original */
+  /**
+   * where the session prepacks: a copy of the weight for each product that reads it, and the weights of which something else needs the
+   * original
+   */
   readonly packed: { readonly copies: number; readonly originals: number };
   /** outputs: the caller's memory */
   readonly outputs: number;

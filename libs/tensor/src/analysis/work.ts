@@ -3,9 +3,9 @@ import type { Graph, Value } from '../graph/value.js';
 import { type MatmulAttributes, THIN } from '../ops/matmul.js';
 
 /**
- * Classes of operators, each with one rate a machine. Products, in FLOP: of matrices; of each head of attention; with a side of at most {@link THIN}, which
- * memory bounds (LoRA's); by a matrix in 4-bit blocks. In bytes read and written: elementwise operators; in bytes written and read from there: what moves
- * elements. In elements: functions that take many cycles each; numbers made of 4-bit codes.
+ * Classes of operators, each with one rate a machine. Products, in FLOP: of matrices; of each head of attention; with a side of at most
+ * {@link THIN}, which memory bounds (LoRA's); by a matrix in 4-bit blocks. In bytes read and written: elementwise operators; in bytes
+ * written and read from there: what moves elements. In elements: functions that take many cycles each; numbers made of 4-bit codes.
  */
 export const OPERATOR_CLASSES = [
   'product',

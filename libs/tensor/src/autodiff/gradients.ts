@@ -6,9 +6,15 @@ import { Recomputation, type RecomputedParts } from './recompute.js';
 
 /** When a backward pass computes what: the results are the same, the memory is not. */
 export interface BackwardOptions {
-  /** Computed before the backward pass begins, so that what they read is not kept through it: the loss, say, and other outputs of the forward pass. */
+  /**
+   * Computed before the backward pass begins, so that what they read is not kept through it: the loss, say, and other outputs of the
+   * forward pass.
+   */
   readonly first?: readonly Value[];
-  /** The part of the model that a scope lies in. All gradients of one part are there before the next is begun: else ONNX Runtime may leave those of weights to the end. */
+  /**
+   * The part of the model that a scope lies in. All gradients of one part are there before the next is begun: else ONNX Runtime may leave
+   * those of weights to the end.
+   */
   readonly part?: (scope: string) => string;
   /** The parts whose values are computed again instead of kept. */
   readonly recompute?: RecomputedParts;
@@ -26,7 +32,8 @@ const pathTo = (loss: Value, targets: ReadonlySet<Value>): { order: Value[]; onP
 };
 
 /**
- * Reverse mode: gradients of a float32 scalar `loss` with respect to each of `targets`, of the targets' shapes, as values of the same graph.
+ * Reverse mode: gradients of a float32 scalar `loss` with respect to each of `targets`, of the targets' shapes, as values of the same
+ * graph.
  * Throws where an operator on the way has no gradient rule, and where a target has no effect on the loss.
  */
 export const gradients = <const Targets extends readonly Value[]>(

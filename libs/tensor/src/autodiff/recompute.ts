@@ -3,7 +3,9 @@ import { after } from '../ops/after.js';
 import { inputOp } from '../ops/leaves.js';
 import { isMadeBy } from '../ops/primitive.js';
 
-/** The parts of a model that a scope lies in and that are computed again in the backward pass, outermost first; parts may lie within parts. */
+/**
+ * The parts of a model that a scope lies in and that are computed again in the backward pass, outermost first; parts may lie within parts.
+ */
 export type RecomputedParts = (scope: string) => readonly string[];
 
 /** Weights, constants and indices need no tie: nothing large is computed from them alone. */
@@ -11,9 +13,9 @@ const isStill = (value: Value): boolean =>
   value.inputs.length === 0 && (value.dtype !== 'f32' || !isMadeBy(value, inputOp) || value.attributes.trainable);
 
 /**
- * Second copies of forward values for the backward pass (Chen et al., arXiv 1604.06174): within a part, the backward pass reads values that are
- * rebuilt from what the part reads, so that none of the first ones is kept. What a part reads is tied to the first gradient that reaches it: without
- * that, ONNX Runtime would find the copies equal to the first ones and merge them, or run them early.
+ * Second copies of forward values for the backward pass (Chen et al., arXiv 1604.06174): within a part, the backward pass reads values that
+ * are rebuilt from what the part reads, so that none of the first ones is kept. What a part reads is tied to the first gradient that
+ * reaches it: without that, ONNX Runtime would find the copies equal to the first ones and merge them, or run them early.
  */
 export class Recomputation {
   readonly #parts: RecomputedParts;

@@ -8,10 +8,11 @@ const PART = /^(?:backward|recomputed)\/[^/]+/;
 const isSquare = (shape: Shape): boolean => shape.filter((size) => typeof size === 'string').length > 1;
 
 /**
- * The sizes of a graph's values as ONNX Runtime is told them. Its planner gives a result the buffer of an earlier value that nobody reads any more where the sizes are spelled alike, and such a
- * buffer is held until its last user is done with it, through all that runs between the two. So where layers are computed again, because memory is short, the sizes of what grows with the
- * square of a row carry the part that they are of, and no such buffer waits from one layer to the next: the arena has the memory meanwhile. Not all sizes do: what no later value fits is
- * looked at for every one (1.7 s of a session of 14,000 nodes, with all sizes 3.8).
+ * The sizes of a graph's values as ONNX Runtime is told them. Its planner gives a result the buffer of an earlier value that nobody reads
+ * any more where the sizes are spelled alike, and such a buffer is held until its last user is done with it, through all that runs between
+ * the two. So where layers are computed again, because memory is short, the sizes of what grows with the square of a row carry the part
+ * that they are of, and no such buffer waits from one layer to the next: the arena has the memory meanwhile. Not all sizes do: what no
+ * later value fits is looked at for every one (1.7 s of a session of 14,000 nodes, with all sizes 3.8).
  */
 export const plannedSizes = ({ values }: Graph): ((value: Value) => Shape) => {
   if (!values.some(({ scope }) => scope.startsWith('recomputed/'))) return ({ shape }) => shape;

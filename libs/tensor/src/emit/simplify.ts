@@ -8,8 +8,8 @@ export interface Simplifiable {
 }
 
 /**
- * What primitives write side by side costs a kernel's start each where it changes nothing: of a chain of reshapes only the last counts, an output needs
- * no copy under its own name, and what nobody reads goes.
+ * What primitives write side by side costs a kernel's start each where it changes nothing: of a chain of reshapes only the last counts, an
+ * output needs no copy under its own name, and what nobody reads goes.
  */
 export const simplify = ({ nodes, outputs, shapes }: Simplifiable): OnnxNode[] =>
   withoutDead(named(reshapedOnce(nodes, shapes), outputs), outputs);

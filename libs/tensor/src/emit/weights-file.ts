@@ -35,8 +35,8 @@ export const writeWeightsFile = async <Data extends Float32Array | Uint8Array>(
 };
 
 /**
- * Another name for a weight file, in another folder, that lives on without the first: a hard link; across file systems a copy. ONNX Runtime maps
- * external data only from the model's own folder.
+ * Another name for a weight file, in another folder, that lives on without the first: a hard link; across file systems a copy. ONNX Runtime
+ * maps external data only from the model's own folder.
  */
 export const placeWeightsFile = (file: string, folder: string, name: string): void => {
   const target = join(folder, name);

@@ -4,7 +4,9 @@ import type { EmittedModel } from './emit.js';
 import { encodeModel, type OnnxInitializer } from './onnx-proto.js';
 import { placeWeightsFile, writeWeightsFile } from './weights-file.js';
 
-/** Writes `model.onnx` into `folder`, beside it the frozen weights given in memory and links to the files of the others; returns its path. */
+/**
+ * Writes `model.onnx` into `folder`, beside it the frozen weights given in memory and links to the files of the others; returns its path.
+ */
 export const writeModel = async (model: EmittedModel, folder: string): Promise<string> => {
   const inMemory = model.frozen.flatMap(({ name, source }) => ('data' in source ? [[name, source.data] as const] : []));
   const written = inMemory.length > 0 ? await writeWeightsFile(join(folder, 'weights.bin'), inMemory) : {};

@@ -9,7 +9,9 @@ const isAttribute = (key: string, attribute: unknown): boolean => {
   return typeof attribute === 'string' || typeof attribute === 'boolean' || ArrayBuffer.isView(attribute);
 };
 
-/** Why a dimension cannot be one, or null: a whole number from 0, or the canonical spelling of a polynomial over names that an input tells. */
+/**
+ * Why a dimension cannot be one, or null: a whole number from 0, or the canonical spelling of a polynomial over names that an input tells.
+ */
 const faultOf = (dimension: Dimension, told: ReadonlySet<string>): string | null => {
   if (typeof dimension === 'number') return Number.isSafeInteger(dimension) && dimension >= 0 ? null : `has the size ${dimension}`;
   if (canonical(dimension) !== dimension) return `spells ${canonical(dimension)} as "${dimension}"`;
@@ -26,8 +28,8 @@ const toldSizes = (graph: Graph): ReadonlySet<string> => {
 };
 
 /**
- * Throws unless the graph is in single static assignment, closed, without values that nothing needs, every value has the type its primitive gives,
- * sizes that a run can know, and attributes that print and hash. Run after each pass.
+ * Throws unless the graph is in single static assignment, closed, without values that nothing needs, every value has the type its primitive
+ * gives, sizes that a run can know, and attributes that print and hash. Run after each pass.
  */
 export const checkGraph = (graph: Graph, after: string): Graph => {
   const fail = (message: string): never => {

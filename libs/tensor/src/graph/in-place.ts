@@ -10,7 +10,9 @@ import type { Graph, Value } from './value.js';
 
 /** ONNX Runtime may give these the memory of their input: who reads them, reads the input. */
 const VIEWS: readonly Primitive[] = [reshapeOp, stopGradientOp, afterOp];
-/** Element by element: such an operator may write over an operand that it reads; not on WebGPU, which binds a buffer to read or to write. */
+/**
+ * Element by element: such an operator may write over an operand that it reads; not on WebGPU, which binds a buffer to read or to write.
+ */
 const ELEMENTWISE: readonly Primitive[] = [addOp, subOp, mulOp, divOp];
 
 const isView = (value: Value): boolean => VIEWS.includes(value.op);
@@ -39,8 +41,8 @@ const ancestorsOf = (writer: Value): ReadonlySet<Value> => {
 };
 
 /**
- * ONNX Runtime does not know that an output lies where an input does, and orders operators as it likes. Throws unless every reader of such an
- * input is an ancestor of the value that is written over it: then it has read before, in whatever order.
+ * ONNX Runtime does not know that an output lies where an input does, and orders operators as it likes. Throws unless every reader of such
+ * an input is an ancestor of the value that is written over it: then it has read before, in whatever order.
  */
 export const checkInPlace = (graph: Graph, inPlace: Readonly<Record<string, string>>, provider: Provider): void => {
   const mayReadItself = ({ op }: Value): boolean => provider !== 'webgpu' && (ELEMENTWISE.includes(op) || op.overwrites === true);

@@ -1,13 +1,14 @@
 import { MICROSOFT } from '../emit/emitter.js';
 import { type Dimension, printShape, type Shape, sameShape } from '../graph/dimension.js';
 import type { Value } from '../graph/value.js';
+import { constantOp, frozenOp } from './leaves.js';
 import { type MatmulAttributes, type MatmulOptions, matmulOp, productGradients } from './matmul.js';
-import { apply, type Primitive } from './primitive.js';
+import { apply, isMadeBy, type Primitive } from './primitive.js';
 
 export interface AddMatmulAttributes extends MatmulAttributes {
   /**
-   * Computed as a convolution of 1x1, whose kernel adds to the addend's own memory; Gemm first copies the addend, on one thread. For thin products the
-   * copy is most of the time. Needs transA false and alpha 1; the CPU alone has the kernel.
+   * Computed as a convolution of 1x1, whose kernel adds to the addend's own memory; Gemm first copies the addend, on one thread. For thin
+   * products the copy is most of the time. Needs transA false and alpha 1; the CPU alone has the kernel.
    */
   readonly pointwise: boolean;
 }
@@ -33,11 +34,22 @@ export const addMatmulOp: Primitive<AddMatmulAttributes> = {
     const [rows, columns] = value.shape as [Dimension, Dimension];
     const inner = value.inputs[0]!.shape[1]!;
     const as = (name: string, shape: Shape): string => emitter.op('Reshape', [name, emitter.shape(shape)]);
-    // a is the filters, b an image of K channels and one row.
-    const image = as(transB ? emitter.op('Transpose', [b], { perm: [1, 0] }) : b, [1, inner, 1, columns]);
+    // a is the filters, b an image of K channels and one row. It is turned as an image: ONNX Runtime would move a Transpose behind the
+    // Reshape, where it runs before all that addend and a are made of, and is held meanwhile.
+    const image = transB ? emitter.op('Transpose', [as(b, [1, columns, 1, inner])], { perm: [0, 3, 2, 1] }) : as(b, [1, inner, 1, columns]);
     const operands = [image, as(a, [rows, inner, 1, 1]), '', as(addend, [1, rows, 1, columns])];
     return as(emitter.op('FusedConv', operands, { kernel_shape: [1, 1] }, MICROSOFT), [rows, columns]);
   },
+};
+
+/**
+ * The second operand of a pointwise product whose image has to be made, with the axes turned, before each: one that runs do not change is
+ * turned once.
+ */
+export const turnedOperand = (value: Value): Value | null => {
+  if (!isMadeBy(value, addMatmulOp) || !value.attributes.pointwise || !value.attributes.transB) return null;
+  const b = value.inputs[1]!;
+  return isMadeBy(b, frozenOp) || isMadeBy(b, constantOp) ? null : b;
 };
 
 export const addMatmul = (addend: Value, a: Value, b: Value, { transA = false, transB = false }: MatmulOptions = {}): Value =>

@@ -2,9 +2,9 @@ import type { Value } from '../graph/value.js';
 import { apply, type Primitive } from './primitive.js';
 
 /**
- * The first input as it is, not before the others have been computed. ONNX Runtime orders by data alone, so the order becomes data: no element of the
- * others is taken (Compress), and the length of that nothing, which only a run knows, is added to the shape that the first is viewed in. A shape known
- * beforehand would be folded away, and with it the order. No element is copied.
+ * The first input as it is, not before the others have been computed. ONNX Runtime orders by data alone, so the order becomes data: no
+ * element of the others is taken (Compress), and the length of that nothing, which only a run knows, is added to the shape that the first
+ * is viewed in. A shape known beforehand would be folded away, and with it the order. No element is copied.
  */
 export const afterOp: Primitive = {
   name: 'after',

@@ -6,7 +6,10 @@ import { iota } from './leaves.js';
 import { broadcastTo, reshape } from './movement.js';
 import { apply, type NdArray, type Primitive } from './primitive.js';
 
-/** Rows of `table` [rows, ...] by `ids` [...] of i32 in 0..rows-1: [...ids, ...]. A larger id is an error of the run; a negative one is not found out. */
+/**
+ * Rows of `table` [rows, ...] by `ids` [...] of i32 in 0..rows-1: [...ids, ...]. A larger id is an error of the run; a negative one is not
+ * found out.
+ */
 export const gatherOp: Primitive = {
   name: 'gather',
   type: ([table, ids]) => {

@@ -5,8 +5,8 @@ import { reshape } from './movement.js';
 import { apply, type Primitive } from './primitive.js';
 
 /**
- * A product with a side of at most this, ranks of adapters, is thin: what it costs is memory read and written, not arithmetic. Measured at rank 8
- * (docs/decisions/0016); the bound itself is a choice, which holds the ranks in use.
+ * A product with a side of at most this, ranks of adapters, is thin: what it costs is memory read and written, not arithmetic. Measured at
+ * rank 8 (docs/decisions/0016); the bound itself is a choice, which holds the ranks in use.
  */
 export const THIN = 32;
 

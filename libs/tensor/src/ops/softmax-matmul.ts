@@ -8,8 +8,8 @@ import { softmax } from './softmax.js';
 const PLAIN = { transA: false, transB: false, alpha: 1 };
 
 /**
- * probabilities v, where probabilities = softmax(scores): the value of the product, and a gradient that goes to the scores at once. A row's sum of
- * dP * P is its sum of dO * O, as wide as a head and not as long as the keys (Dao et al., "FlashAttention", section 3.1).
+ * probabilities v, where probabilities = softmax(scores): the value of the product, and a gradient that goes to the scores at once. A row's
+ * sum of dP * P is its sum of dO * O, as wide as a head and not as long as the keys (Dao et al., "FlashAttention", section 3.1).
  */
 export const softmaxMatmulOp: Primitive = {
   name: 'softmaxMatmul',

@@ -13,7 +13,10 @@ const swapsLast = (permutation: readonly number[]): boolean => {
   return rank >= 2 && permutation.every((axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place));
 };
 
-/** What lies under transposes of exactly the last two axes and constant factors: whether the transposes' number is odd, and the factors' product. */
+/**
+ * What lies under transposes of exactly the last two axes and constant factors: whether the transposes' number is odd, and the factors'
+ * product.
+ */
 const operand = (value: Value): { under: Value; odd: boolean; factor: number } => {
   if (isMadeBy(value, transposeOp) && swapsLast(value.attributes.permutation)) {
     const { under, odd, factor } = operand(value.inputs[0]!);
@@ -34,7 +37,10 @@ const scaledByConstant = ([a, b]: readonly Value[]): { value: Value; factor: num
   return left === null ? null : { value: b!, factor: left };
 };
 
-/** Transposes of the last two axes become flags of the product that reads them; constant factors of it and of what it reads become its alpha. */
+/**
+ * Transposes of the last two axes become flags of the product that reads them; constant factors of it and of what it reads become its
+ * alpha.
+ */
 export const fuse = (graph: Graph): Graph => {
   const uses = countUses(graph);
   return rewriteGraph(graph, (value, inputs) => {

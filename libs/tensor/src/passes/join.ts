@@ -22,8 +22,8 @@ const partsOf = (value: Value, axis: number): readonly Value[] =>
   isMadeBy(value, concatOp) && value.attributes.axis === axis ? value.inputs : [value];
 
 /**
- * A sum of neighbours that were padded with zeros to one size is their concatenation: what is left of the gradients of slices, each of which is a
- * pad, when the slices cover a tensor.
+ * A sum of neighbours that were padded with zeros to one size is their concatenation: what is left of the gradients of slices, each of
+ * which is a pad, when the slices cover a tensor.
  */
 export const join = (graph: Graph): Graph => {
   const uses = countUses(graph);

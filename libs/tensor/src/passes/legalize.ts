@@ -14,8 +14,8 @@ import type { Provider } from '../provider.js';
 const SMALL_PRODUCT = 65_536;
 
 /**
- * Columns from which a small product of few rows has the same last bits on 1 to 4 threads: each thread's part is at least as wide as the blocks of 128
- * columns that MLAS cuts (narrower parts are added up in longer runs of the inner size).
+ * Columns from which a small product of few rows has the same last bits on 1 to 4 threads: each thread's part is at least as wide as the
+ * blocks of 128 columns that MLAS cuts (narrower parts are added up in longer runs of the inner size).
  */
 const STABLE_COLUMNS = 512;
 
@@ -28,9 +28,9 @@ const swapLast = (x: Value): Value => {
 };
 
 /**
- * Small matrices of known size, adapters' gradients for example, are computed the way up that is better on CPU: wide where that is both faster (a thin result
- * uses part of each vector) and the same on any number of threads, else tall, as narrow products that are wider than tall change their last bits with the
- * number of threads.
+ * Small matrices of known size, adapters' gradients for example, are computed the way up that is better on CPU: wide where that is both
+ * faster (a thin result uses part of each vector) and the same on any number of threads, else tall, as narrow products that are wider than
+ * tall change their last bits with the number of threads.
  */
 const isWrongWayUp = ({ shape }: Value): boolean => {
   const [m, n] = shape;
@@ -48,8 +48,8 @@ const plainProduct = (value: Value & { attributes: MatmulAttributes }, inputs: r
 };
 
 /**
- * The CPU has no kernel for products of float16. ONNX Runtime would drop the rounding with the type: here operands and result are rounded, the sum is
- * float32, as on tensor cores.
+ * The CPU has no kernel for products of float16. ONNX Runtime would drop the rounding with the type: here operands and result are rounded,
+ * the sum is float32, as on tensor cores.
  */
 const roundedProduct = (value: Value & { attributes: MatmulAttributes }, inputs: readonly Value[]): Value => {
   const [a, b] = inputs.map((input) => cast(input, 'f32')) as [Value, Value];
@@ -64,8 +64,8 @@ const isWeightGradient = ({ shape, attributes: { transA } }: Value & { attribute
   transA && shape.length === 2 && shape.every((dimension) => typeof dimension === 'number' && dimension >= LARGE);
 
 /**
- * The CPU's product turns a first operand block by block, again for each block of columns: once before it is sooner (4 to 11 % of such a product). The axis of
- * one keeps ONNX Runtime from making the transpose a flag of the product again.
+ * The CPU's product turns a first operand block by block, again for each block of columns: once before it is sooner (4 to 11 % of such a
+ * product). The axis of one keeps ONNX Runtime from making the transpose a flag of the product again.
  */
 const turnedBefore = (value: Value & { attributes: MatmulAttributes }, [a, b]: readonly Value[]): Value => {
   const [rows, columns] = a!.shape as [Dimension, Dimension];
@@ -78,8 +78,9 @@ const isOddBatch = (batch: Shape): boolean =>
   batch.some((size) => typeof size === 'number' && size > 1) && batch.every((size) => typeof size !== 'number' || size % 2 === 1);
 
 /**
- * MLAS gives whole products of a batch to threads: of three, one of two cores computes two while the other waits. Halves of their rows are shared evenly,
- * and where the first operand is read the other way halves of the sum (a quarter of such products' time on two cores; docs/decisions/0016).
+ * MLAS gives whole products of a batch to threads: of three, one of two cores computes two while the other waits. Halves of their rows are
+ * shared evenly, and where the first operand is read the other way halves of the sum (a quarter of such products' time on two cores;
+ * docs/decisions/0016).
  */
 const halved = (value: Value & { attributes: MatmulAttributes }, [a, b]: readonly Value[]): Value | null => {
   const batch = value.shape.slice(0, -2);

@@ -15,7 +15,10 @@ const merged = (scatter: Value, other: Value): Value | null => {
   return scatterAddRows(rows, concat([otherIds, ids], 0), concat([otherUpdates, updates], 0), into);
 };
 
-/** Rows that are scattered into zeros and then added to something are scattered into it: an embedding's gradient is a table that is mostly zero. */
+/**
+ * Rows that are scattered into zeros and then added to something are scattered into it: an embedding's gradient is a table that is mostly
+ * zero.
+ */
 export const mergeScatters = (graph: Graph): Graph =>
   rewriteGraph(graph, (value, inputs) => {
     if (!isMadeBy(value, addOp)) return null;

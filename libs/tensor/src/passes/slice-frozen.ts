@@ -11,7 +11,10 @@ const from = (source: FrozenSource, element: number, count: number): FrozenSourc
     ? { data: source.data.subarray(element, element + count) }
     : { file: source.file, offset: source.offset + FLOAT_BYTES * element };
 
-/** Rows of a frozen weight are a frozen weight of their own, from their place in the file: no copy at run time, and packed for products like others. */
+/**
+ * Rows of a frozen weight are a frozen weight of their own, from their place in the file: no copy at run time, and packed for products like
+ * others.
+ */
 export const sliceFrozen = (graph: Graph): Graph =>
   rewriteGraph(graph, (value, [input], builder) => {
     if (!isMadeBy(value, sliceOp) || !input || !isMadeBy(input, frozenOp)) return null;

@@ -9,7 +9,10 @@ export const INT4_BLOCK_BYTES = INT4_BLOCK / 2;
 
 /** A matrix [rows, columns] in 4 bits. */
 export interface Int4Matrix {
-  /** [rows, blocks, 16]: two codes a byte, the lower four bits first; the end of a last block that the row does not fill holds zeros (code 8) */
+  /**
+   * [rows, blocks, 16]: two codes a byte, the lower four bits first; the end of a last block that the row does not fill holds zeros (code
+   * 8)
+   */
   readonly codes: Uint8Array;
   /** [rows, blocks]: each exact in half precision, as GGUF stores them */
   readonly scales: Float32Array;
@@ -18,8 +21,8 @@ export interface Int4Matrix {
 export const int4Blocks = (columns: number): number => Math.ceil(columns / INT4_BLOCK);
 
 /**
- * Rounds each block to 16 levels. The number furthest from zero (the first of equals) becomes level -8 exactly, whatever its sign: all levels are used, at the price of
- * the opposite end, which is cut off at 7.
+ * Rounds each block to 16 levels. The number furthest from zero (the first of equals) becomes level -8 exactly, whatever its sign: all
+ * levels are used, at the price of the opposite end, which is cut off at 7.
  */
 export const quantizeInt4 = (weights: Float32Array, rows: number, columns: number): Int4Matrix => {
   const blocks = int4Blocks(columns);

@@ -40,8 +40,8 @@ const BETTER: readonly { readonly provider: Provider; readonly find: () => strin
 ];
 
 /**
- * `auto`: cuda where its library lies here and a device answers, else WebGPU on a GPU, where it can be told from the CPU in disguise, else the CPU; the
- * reason says what was missing of the others. A provider asked for by name is that one, or an Error that names it.
+ * `auto`: cuda where its library lies here and a device answers, else WebGPU on a GPU, where it can be told from the CPU in disguise, else
+ * the CPU; the reason says what was missing of the others. A provider asked for by name is that one, or an Error that names it.
  */
 export const chooseProvider = async (wanted: Provider | 'auto'): Promise<ChosenProvider> => {
   if (wanted !== 'auto') {

@@ -22,8 +22,8 @@ const rootOf = (file: string): string => {
 const known = new Map<string, string>();
 
 /**
- * A hash of all code that the package of a module is made of: its files (the built ones, where the module is a built one), and those of the packages of
- * this repository that it depends on. Whatever is changed in them, though it changes no result, gives another hash.
+ * A hash of all code that the package of a module is made of: its files (the built ones, where the module is a built one), and those of the
+ * packages of this repository that it depends on. Whatever is changed in them, though it changes no result, gives another hash.
  * @param url the module's `import.meta.url`
  */
 export const codeIdentity = (url: string): string => {

@@ -28,8 +28,9 @@ const sha256 = (...parts: readonly string[]): string => {
 };
 
 /**
- * The recipe, the weights, ONNX Runtime's build, the kind of processor that they are packed for, this start of the machine, and every setting but those named here, which change neither the
- * optimized graph nor the packing: a new setting counts until somebody says that it need not.
+ * The recipe, the weights, ONNX Runtime's build, the kind of processor that they are packed for, this start of the machine, and every
+ * setting but those named here, which change neither the optimized graph nor the packing: a new setting counts until somebody says that it
+ * need not.
  */
 const keyOf = (recipe: string, boot: string, cache: CompiledCache, settings: GraphSettings): string => {
   const { threads: _threads, spinning: _spinning, profile: _profile, folder: _folder, inspection: _inspection, ...counted } = settings;
@@ -64,8 +65,8 @@ const fromKept = async <Notes>(entry: Entry, source: GraphSource<Notes>, setting
 };
 
 /**
- * A graph from the cache, where nothing is built, optimized or packed again; or built, compiled and kept there, if its frozen weights lie in files. The results are the same bytes. Where the cache
- * cannot be written, it is compiled without. Throws what the inspection throws.
+ * A graph from the cache, where nothing is built, optimized or packed again; or built, compiled and kept there, if its frozen weights lie
+ * in files. The results are the same bytes. Where the cache cannot be written, it is compiled without. Throws what the inspection throws.
  */
 export const compileKept = async <Notes>(
   source: GraphSource<Notes>,

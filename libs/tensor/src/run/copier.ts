@@ -3,6 +3,7 @@ import { stopGradient } from '../ops/unary.js';
 import type { Provider } from '../provider.js';
 import { compile } from './compile.js';
 import type { DeviceTensor } from './device-tensor.js';
+import { releaseAll } from './release-all.js';
 
 /** Carries float32 tensors between this process's memory and a provider's: a graph that hands on what it is fed. */
 export interface Copier {
@@ -27,6 +28,8 @@ export const copier = async (provider: Provider): Promise<Copier> => {
     );
     const made = compile({ outputs: { y: stopGradient(x) }, provider });
     graphs.set(rank, made);
+    // One that could not be made is not there to be asked again, or to be released.
+    made.catch(() => graphs.delete(rank));
     return made;
   };
   const first = await graphOfRank(1);
@@ -42,7 +45,7 @@ export const copier = async (provider: Provider): Promise<Copier> => {
       return to;
     },
     async release() {
-      for (const graph of graphs.values()) await (await graph).release();
+      await releaseAll([...graphs.values()].map((graph) => async () => (await graph).release()));
     },
   };
 };

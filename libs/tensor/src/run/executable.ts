@@ -5,6 +5,7 @@ import { DeviceTensor } from './device-tensor.js';
 import type { EngineSession, FedTensor } from './engine-session.js';
 import type { GraphFace } from './graph-face.js';
 import { outputPlaces } from './output-places.js';
+import { releaseAll } from './release-all.js';
 import { countTransfers } from './transfers.js';
 import type { GraphSettings } from './written-graph.js';
 
@@ -17,6 +18,7 @@ export class Executable {
   #session: EngineSession | null;
   readonly #settings: Pick<GraphSettings, 'provider' | 'inPlace'>;
   readonly #discard: () => Promise<void>;
+  readonly #runs = new Set<Promise<unknown>>();
 
   constructor(
     session: EngineSession,
@@ -51,7 +53,9 @@ export class Executable {
     const { provider, inPlace = {} } = this.#settings;
     const places = outputPlaces({ outputs: this.#outputs, inPlace, fetch, into, fed, bindings });
     if (provider === 'webgpu') refuseEmpty({ ...fed, ...places });
-    const results = await this.#session.run(fed, places);
+    const going = this.#session.run(fed, places);
+    this.#runs.add(going);
+    const results = await going.finally(() => this.#runs.delete(going));
     const tensors = Object.fromEntries(Object.entries(results).map(([name, data]) => [name, { data, shape: places[name]!.shape }]));
     countTransfers(Object.values(fed), Object.values(tensors));
     return tensors;
@@ -63,12 +67,15 @@ export class Executable {
     return this.#session.allocate(dtype, shape);
   }
 
-  /** Frees the session, its copies of weights and its threads. */
+  /**
+   * Frees the session, its copies of weights and its threads, and removes its files: after the run that is under way, and, where tensors
+   * were made by `onDevice`, with the last of them.
+   */
   async release(): Promise<void> {
     const session = this.#session;
     this.#session = null;
-    await session?.release();
-    await this.#discard();
+    await Promise.allSettled(this.#runs);
+    await releaseAll([() => session?.release(), this.#discard]);
   }
 }
 

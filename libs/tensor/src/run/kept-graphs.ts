@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GraphFace } from './graph-face.js';
 
@@ -31,7 +31,8 @@ const MODEL = 'model.onnx';
 const NOTES = 'notes.json';
 /** Name of the file of weights, beside the model. */
 export const WEIGHTS = 'weights.bin';
-const PARTIAL = /\.(\d+)\.partial$/;
+/** What the process of that number is writing. */
+const PARTIAL = /\.(\d+)\.partial(-\w+)?$/;
 
 /** This start of the machine: files of an earlier one may be torn, since they are not synced. Null where the system does not say. */
 export const bootId = (): string | null => {
@@ -67,20 +68,34 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-const bytesIn = async (folder: string): Promise<number> => {
-  const sizes = (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size);
-  return (await Promise.all(sizes)).reduce((a, b) => a + b, 0);
+interface KeptFolder {
+  readonly path: string;
+  /** milliseconds, as `Date.now` gives them */
+  readonly used: number;
+  readonly bytes: number;
+}
+
+const keptFolder = async (path: string): Promise<KeptFolder> => {
+  const sizes = (await readdir(path)).map(async (name) => (await stat(join(path, name))).size);
+  return { path, used: (await stat(path)).mtimeMs, bytes: (await Promise.all(sizes)).reduce((a, b) => a + b, 0) };
 };
 
-/** Removes what killed processes left half written, and the entries unused for longest until the rest fits. Sessions that map an entry keep it. */
+/**
+ * Removes what killed processes left half written, and the entries unused for longest until the rest fits. Sessions that map an entry keep
+ * it.
+ */
 const prune = async ({ folder, bytes }: CompiledCache): Promise<void> => {
-  const entries: { path: string; used: number; bytes: number }[] = [];
-  for (const name of await readdir(folder)) {
+  const entries: KeptFolder[] = [];
+  // What else lies there is nobody's entry.
+  const folders = (await readdir(folder, { withFileTypes: true })).filter((one) => one.isDirectory());
+  for (const { name } of folders) {
     const path = join(folder, name);
     const writer = PARTIAL.exec(name);
     if (writer && !isAlive(Number(writer[1]))) await rm(path, { recursive: true, force: true });
     if (writer) continue;
-    entries.push({ path, used: (await stat(path)).mtimeMs, bytes: await bytesIn(path) });
+    // Another process may have removed it since.
+    const entry = await keptFolder(path).catch(() => null);
+    if (entry) entries.push(entry);
   }
   let held = 0;
   for (const entry of entries.sort((a, b) => b.used - a.used)) {
@@ -92,7 +107,10 @@ const prune = async ({ folder, bytes }: CompiledCache): Promise<void> => {
 /** The weights, and a packed copy of each for the forward and for the backward pass. */
 const COPIES = 3;
 
-/** Whether a graph over so many bytes of weights fits the bound, and takes no more than half of what is free on the disk: snapshots and results need it more. */
+/**
+ * Whether a graph over so many bytes of weights fits the bound, and takes no more than half of what is free on the disk: snapshots and
+ * results need it more.
+ */
 export const hasRoom = async ({ folder, bytes }: CompiledCache, weights: number): Promise<boolean> => {
   const needed = COPIES * weights;
   if (needed > bytes) return false;
@@ -106,17 +124,18 @@ export const hasRoom = async ({ folder, bytes }: CompiledCache, weights: number)
 };
 
 /**
- * Keeps a graph: `write` is told the path for the model, beside which its weights go. Nothing of it is seen under the key before it is whole. Throws what
- * `write` throws, or that the folder cannot be written.
+ * Keeps a graph: `write` is told the path for the model, beside which its weights go. Nothing of it is seen under the key before it is
+ * whole. Throws what `write` throws, or that the folder cannot be written.
  */
 export const keep = async <T>(cache: CompiledCache, key: string, kept: KeptNotes, write: (model: string) => Promise<T>): Promise<T> => {
   const entry = join(cache.folder, key);
-  const partial = `${entry}.${process.pid}.partial`;
+  await mkdir(cache.folder, { recursive: true });
+  // A folder of its own: this process may be keeping the same graph twice.
+  const partial = await mkdtemp(`${entry}.${process.pid}.partial-`);
   try {
-    await mkdir(partial, { recursive: true });
     await writeFile(join(partial, NOTES), JSON.stringify(kept));
     const result = await write(join(partial, MODEL));
-    // Another process may have been quicker: its entry is as good. From here on nothing may throw: the result would be lost, not released.
+    // Another may have been quicker: its entry is as good. From here on nothing may throw: the result would be lost, not released.
     await rename(partial, entry).catch(() => drop(partial));
     await prune(cache).catch(() => undefined);
     return result;

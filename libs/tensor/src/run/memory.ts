@@ -9,11 +9,17 @@ export interface MemoryFigures {
   readonly anonymous: number | null;
 }
 
-export const memoryFigures = (): MemoryFigures => {
-  if (process.platform !== 'linux') {
-    return { peak: process.resourceUsage().maxRSS * 1024, resident: process.memoryUsage.rss(), anonymous: null };
-  }
-  const status = readFileSync('/proc/self/status', 'utf8');
-  const bytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)![1]) * 1024;
-  return { peak: bytes('VmHWM'), resident: bytes('VmRSS'), anonymous: bytes('RssAnon') };
+/** What /proc/self/status says; some sandboxes (gVisor) leave fields out of it. */
+export const figuresIn = (status: string): MemoryFigures => {
+  const bytes = (field: string): number | null => {
+    const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1];
+    return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+  };
+  return {
+    peak: bytes('VmHWM') ?? process.resourceUsage().maxRSS * 1024,
+    resident: bytes('VmRSS') ?? process.memoryUsage.rss(),
+    anonymous: bytes('RssAnon'),
+  };
 };
+
+export const memoryFigures = (): MemoryFigures => figuresIn(process.platform === 'linux' ? readFileSync('/proc/self/status', 'utf8') : '');

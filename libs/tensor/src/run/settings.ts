@@ -6,7 +6,7 @@ export type EngineInterface = 'native' | 'node';
 export interface SessionSettings {
   /** Default: cpu. A provider that is not there is an error, never another provider. */
   readonly provider?: Provider;
-  /** Threads within an operator; bytes of results are promised per thread count. Default 1. */
+  /** Threads within an operator, a whole number from 1; bytes of results are promised per thread count. Default 1. */
   readonly threads?: number;
   /** Whether threads wait for the next operator by spinning: faster, for a session that runs without pause. Default false. */
   readonly spinning?: boolean;
@@ -48,6 +48,9 @@ const savedWeights = (file: string, packed: boolean): Record<string, string> => 
   'session.save_external_prepacked_constant_initializers': flag(packed),
 });
 
+/** ONNX Runtime takes an int. */
+const MOST_THREADS = 2 ** 31 - 1;
+
 const flag = (on: boolean): string => (on ? '1' : '0');
 
 /**
@@ -57,16 +60,21 @@ const flag = (on: boolean): string => (on ? '1' : '0');
 export const resolveSettings = (
   { provider = 'cpu', threads = 1, spinning = false, prepacking = true, profile }: SessionSettings,
   { optimized = false, saveTo }: ModelStage = {},
-): ResolvedSettings => ({
-  provider,
-  threads,
-  profile: profile ?? null,
-  optimization: optimized ? 'none' : 'all',
-  saveTo: saveTo?.model ?? null,
-  entries: {
-    'session.use_device_allocator_for_initializers': '1',
-    'session.disable_prepacking': flag(!prepacking),
-    'session.intra_op.allow_spinning': flag(spinning),
-    ...(saveTo && savedWeights(saveTo.weights, prepacking)),
-  },
-});
+): ResolvedSettings => {
+  // To ONNX Runtime 0 is every core there is, and so is what is negative: another number on another machine.
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
+    throw new RangeError(`threads = ${threads}: it is a whole number from 1`);
+  return {
+    provider,
+    threads,
+    profile: profile ?? null,
+    optimization: optimized ? 'none' : 'all',
+    saveTo: saveTo?.model ?? null,
+    entries: {
+      'session.use_device_allocator_for_initializers': '1',
+      'session.disable_prepacking': flag(!prepacking),
+      'session.intra_op.allow_spinning': flag(spinning),
+      ...(saveTo && savedWeights(saveTo.weights, prepacking)),
+    },
+  };
+};

@@ -57,7 +57,7 @@ export const writeGraph = async (outputs: Readonly<Record<string, Value>>, setti
   const source = graphOf(outputs);
   const graph = lowered(source, settings);
   if (graph.values.length === 0) throw new Error('compile: no outputs were given');
-  const folder = settings.folder ?? (await mkdtemp(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-graph-')));
+  const folder = settings.folder ?? (await mkdtemp(join(process.env['TMPDIR'] || tmpdir(), 'tunefleet-graph-')));
   const discard = async (): Promise<void> => (settings.folder === undefined ? rm(folder, { recursive: true, force: true }) : undefined);
   try {
     const model = emit(graph);

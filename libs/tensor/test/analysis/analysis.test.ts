@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { Arena } from '../../src/analysis/arena.js';
 import { planBuffers } from '../../src/analysis/buffers.js';
@@ -94,6 +97,62 @@ test('softmax goes over what it alone reads, arithmetic over nothing', () => {
   expect(plannedFor({ y: t.reduceSum(t.softmax(scores), [1]) })).toEqual([['exp', 0, 2]]);
   expect(plannedFor({ y: t.reduceSum(t.mul(scores, 2), [1]) })).toHaveLength(2);
   expect(plannedFor({ y: t.reduceSum(t.mul(t.softmax(scores), scores), [1]) }).map(([op]) => op)).toEqual(['exp', 'softmax', 'mul']);
+});
+
+/** sum(exp(z) + u v) by the thin product's own kernel: its second factor read as it is or the other way round, fed or frozen. */
+const thinSum = (transB: boolean, isFed: boolean): Record<string, t.Value> => {
+  const g = new t.GraphBuilder();
+  const addend = g.scope('addend', () => t.exp(g.input('z', 'f32', [16, WIDE])));
+  const a = g.scope('a', () => t.exp(g.input('u', 'f32', [16, 8])));
+  const shape = transB ? [WIDE, 8] : [8, WIDE];
+  const b = isFed ? g.scope('b', () => t.exp(g.input('v', 'f32', shape))) : g.frozen('v', shape, { data: new Float32Array(8 * WIDE) });
+  return { y: t.reduceSum(g.scope('sum', () => t.add(addend, t.matmul(a, b, { transB })))) };
+};
+const WIDE = 4096;
+
+test('a thin product is added in the memory of the addend; its second factor is turned beside it, unless that is frozen', () => {
+  const planned = (transB: boolean, isFed: boolean) =>
+    planBuffers(t.lower(t.graphOf(thinSum(transB, isFed)), 'cpu')).map(({ value, from, until }) => [value.scope, from, until]);
+  expect(planned(false, true)).toEqual([
+    ['addend', 0, 4],
+    ['a', 1, 3],
+    ['b', 2, 3],
+  ]);
+  expect(planned(true, true)).toEqual([
+    ['addend', 0, 4],
+    ['a', 1, 3],
+    ['b', 2, 3],
+    ['b', 3, 3],
+  ]);
+  expect(planned(true, false)).toEqual([
+    ['addend', 0, 3],
+    ['a', 1, 2],
+  ]);
+  const turned = (isFed: boolean): number => memoryOf(thinSum(true, isFed)).activations - memoryOf(thinSum(false, isFed)).activations;
+  expect([turned(true), turned(false)]).toEqual([8 * WIDE * 4, 0]);
+});
+
+test.each([true, false])('the order is the one in which ONNX Runtime computes, with thin products too (fed: %s)', async (isFed) => {
+  const folder = mkdtempSync(join(process.env['TMPDIR'] ?? tmpdir(), 'tunefleet-order-'));
+  const outputs = thinSum(true, isFed);
+  const executable = await t.compile({ outputs, profile: join(folder, 'run') });
+  await executable.run({
+    z: new Float32Array(16 * WIDE),
+    u: new Float32Array(16 * 8),
+    ...(isFed ? { v: new Float32Array(8 * WIDE) } : {}),
+  });
+  await executable.release();
+  const nodes = t.readProfile(join(folder, 'run')).filter(({ operator }) => operator !== 'Reshape');
+  rmSync(folder, { recursive: true });
+  expect(nodes.map(({ node, operator }) => `${node.split('/')[0]} ${operator}`)).toEqual([
+    'addend Exp',
+    'a Exp',
+    ...(isFed ? ['b Exp', 'sum Transpose'] : []),
+    'sum FusedConv',
+    expect.stringContaining('ReduceSum'),
+  ]);
+  const order = t.executionOrder(t.lower(t.graphOf(outputs), 'cpu')).map(({ scope, op }) => `${scope} ${op.name}`);
+  expect(order).toEqual(['addend exp', 'a exp', ...(isFed ? ['b exp'] : []), 'sum addMatmul', ' reduceSum']);
 });
 
 test('a second run finds the regions of the first, and its blocks reach farther where they are cut up otherwise', () => {

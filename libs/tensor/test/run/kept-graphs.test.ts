@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -18,6 +18,7 @@ import {
   square,
   writeWeightsFile,
 } from '../../src/index.js';
+import { findKept, keep } from '../../src/run/kept-graphs.js';
 import { hasNativeInterface } from '../../src/run/session.js';
 import type { GraphSettings } from '../../src/run/written-graph.js';
 
@@ -145,17 +146,51 @@ test.each(['model.onnx', 'weights.bin', 'notes.json'])(
   },
 );
 
+test('two that keep the same graph at once write to places of their own, and one of them is kept whole', async () => {
+  const cache = cacheIn(join(await temporary(), 'graphs'));
+  const face = { inputs: [], outputs: {}, declared: [] };
+  const places: string[] = [];
+  let both: () => void;
+  const begun = new Promise<void>((resolve) => {
+    both = resolve;
+  });
+  const keeping = (words: string): Promise<string> =>
+    keep(cache, 'key', { face, notes: words }, async (model) => {
+      if (places.push(model) === 2) both();
+      await begun;
+      await writeFile(model, words);
+      return words;
+    });
+  expect(await Promise.all([keeping('one'), keeping('other')])).toEqual(['one', 'other']);
+  expect(new Set(places).size).toBe(2);
+  const kept = await findKept(cache, 'key');
+  expect(await readFile(kept!.model, 'utf8')).toBe(kept!.notes);
+  expect(await readdir(cache.folder)).toEqual(['key']);
+});
+
+test('a graph that is compiled twice at once is kept once, and gives the same bytes', async () => {
+  const cache = cacheIn(join(await temporary(), 'graphs'));
+  const outputs = await outputsOver();
+  const plain = await bytesOf({ outputs });
+  expect(await Promise.all([bytesOf({ outputs, cache }), bytesOf({ outputs, cache }), bytesOf({ outputs, cache })])).toEqual([
+    plain,
+    plain,
+    plain,
+  ]);
+  expect(await readdir(cache.folder)).toHaveLength(1);
+  expect(await bytesOf({ outputs, cache, onBuild: refuse })).toEqual(plain);
+});
+
 test('what a killed process left half written goes; what another one is writing stays', async () => {
   const folder = await temporary();
   const dead = spawnSync(process.execPath, ['--version']).pid;
-  for (const pid of [dead, process.ppid]) {
-    await mkdir(join(folder, `abc.${pid}.partial`));
-    await writeFile(join(folder, `abc.${pid}.partial`, 'weights.bin'), 'half');
+  for (const name of [`abc.${dead}.partial`, `abc.${dead}.partial-0aZ9bc`, `abc.${process.ppid}.partial-0aZ9bc`]) {
+    await mkdir(join(folder, name));
+    await writeFile(join(folder, name, 'weights.bin'), 'half');
   }
   await bytesOf({ outputs: await outputsOver(), cache: cacheIn(folder) });
   const names = await readdir(folder);
-  expect(names).toContain(`abc.${process.ppid}.partial`);
-  expect(names).not.toContain(`abc.${dead}.partial`);
+  expect(names.filter((name) => name.startsWith('abc'))).toEqual([`abc.${process.ppid}.partial-0aZ9bc`]);
 });
 
 test('beyond its bound the entries unused for longest go; sessions that map one go on', async () => {
@@ -171,6 +206,14 @@ test('beyond its bound the entries unused for longest go; sessions that map one 
     expect(Buffer.from(loss!.data.buffer).toString('base64')).toBe(plain[0]);
     await executable.release();
   }
+});
+
+test('a file that somebody left in the folder does not keep entries beyond the bound', async () => {
+  const folder = await temporary();
+  await writeFile(join(folder, '.DS_Store'), 'of somebody');
+  const outputs = await outputsOver();
+  for (const weights of ['first', 'second']) await bytesOf({ outputs, cache: cacheIn(folder, { weights, bytes: 100_000 }) });
+  expect((await readdir(folder)).filter((name) => name !== '.DS_Store')).toHaveLength(1);
 });
 
 test('what would not fit the bound is not written at all', async () => {

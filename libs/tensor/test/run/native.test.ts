@@ -129,6 +129,16 @@ native('feeds, shapes and outputs outlive garbage collections during many runs',
   await executable.release();
 });
 
+native('hundreds of runs and openings may be asked for at once', async () => {
+  const x = new t.GraphBuilder().input('x', 'f32', ['n']);
+  const executable = await t.compile({ outputs: { y: t.add(x, 1) } });
+  const asked = Array.from({ length: 400 }, (_, at) => at);
+  const found = await Promise.all(asked.map((at) => executable.run({ x: Float32Array.of(at) })));
+  expect(found.map(({ y }) => y!.data[0])).toEqual(asked.map((at) => at + 1));
+  const opened = await Promise.all(asked.map(() => t.compile({ outputs: { y: t.add(x, 1) } })));
+  for (const one of [executable, ...opened]) await one.release();
+});
+
 native('what ONNX Runtime refuses is an error with its message', async () => {
   const g = new t.GraphBuilder();
   const [table, ids] = [g.input('table', 'f32', [4, 2]), g.input('ids', 'i32', ['n'])];

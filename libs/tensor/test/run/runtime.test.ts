@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import * as t from '../../src/index.js';
 import { kernelClassOf } from '../../src/run/engine-identity.js';
+import { figuresIn } from '../../src/run/memory.js';
 import { attention } from '../ops/attention.js';
 
 test('released outputs give their memory back at once', async () => {
@@ -27,6 +28,32 @@ test('the engine tells its build, kernels and threads', () => {
   expect(identity.threads).toBe(2);
   expect(kernelClassOf(new Set(['avx', 'avx2', 'fma', 'avx512f']))).toBe('avx2');
   expect(kernelClassOf(new Set(['avx', 'avx2', 'fma', 'avx512f', 'avx512bw', 'avx512dq', 'avx512vl']))).toBe('avx512');
+});
+
+test.each([0, -1, 1.5, Number.NaN, 2 ** 60])('%d threads are refused by name', async (threads) => {
+  const outputs = { y: t.add(new t.GraphBuilder().input('x', 'f32', ['n']), 1) };
+  for (const engineInterface of ['native', 'node'] as const) {
+    const compiled = t.compile({ outputs, threads, engineInterface });
+    await expect(compiled).rejects.toThrow(new RangeError(`threads = ${threads}: it is a whole number from 1`));
+  }
+});
+
+test('memory that the system does not tell of is asked elsewhere, or null', () => {
+  const told = 'Name:\tnode\nVmHWM:\t    2000 kB\nVmRSS:\t    1000 kB\nRssAnon:\t     300 kB\n';
+  expect(figuresIn(told)).toEqual({ peak: 2_048_000, resident: 1_024_000, anonymous: 307_200 });
+  const gvisor = 'Name:\tnode\nVmSize:\t    9000 kB\nVmRSS:\t    1000 kB\n';
+  expect(figuresIn(gvisor)).toEqual({ peak: expect.any(Number), resident: 1_024_000, anonymous: null });
+  expect(figuresIn('').resident).toBeGreaterThan(1e7);
+});
+
+test('an empty TMPDIR is none: nothing is written where the process happens to be', async () => {
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = '';
+  const executable = await t.compile({ outputs: { y: t.add(new t.GraphBuilder().input('x', 'f32', ['n']), 1) } });
+  if (before === undefined) delete process.env['TMPDIR'];
+  else process.env['TMPDIR'] = before;
+  expect(readdirSync('.').filter((name) => name.startsWith('tunefleet-graph-'))).toEqual([]);
+  await executable.release();
 });
 
 test('decoding with a cache of any length gives what one pass over all tokens gives', async () => {

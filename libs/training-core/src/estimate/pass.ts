@@ -5,7 +5,10 @@ import { rowFeeds } from '../loop/touched-rows.js';
 import { passGraph, type Recomputed } from '../model/pass-graph.js';
 import type { ModelGraph } from '../model/trainable.js';
 
-/** Examples of one length, each trained on in its last tokens (in classification: of some class): all that the cost of a micro-batch depends on. */
+/**
+ * Examples of one length, each trained on in its last tokens (in classification: of some class): all that the cost of a micro-batch depends
+ * on.
+ */
 export function alike(count: number, length: number, trained: number): Example[] {
   const ids = new Int32Array(length);
   const weights = new Float32Array(length).fill(1, Math.max(1, length - trained));
@@ -20,13 +23,18 @@ export interface PassCost {
   operators: number;
 }
 
-/** A training process without its model: Node, our code, ONNX Runtime, rows, garbage. Measured on Linux x64 (docs/decisions/0015-memory-of-training.md). */
+/**
+ * A training process without its model: Node, our code, ONNX Runtime, rows, garbage. Measured on Linux x64
+ * (docs/decisions/0015-memory-of-training.md).
+ */
 const PROCESS_BYTES = 150e6;
 
 /** Floats of flat state a trained number: itself, its gradient, two moments. */
 const STATE = 4;
 
-/** Bytes that a value of the graph costs before anything is computed: 5 kB here, 7 in ONNX Runtime, measured on graphs of 3,000 to 12,000. */
+/**
+ * Bytes that a value of the graph costs before anything is computed: 5 kB here, 7 in ONNX Runtime, measured on graphs of 3,000 to 12,000.
+ */
 const OPERATOR_BYTES = 12e3;
 
 /** Resident bytes of a training process: its own, weights (or what the session packed of them), flat state, activations. */

@@ -11,7 +11,9 @@ import type { TrainingSpec } from '../spec.js';
 /** The settings of a run that its memory and time depend on, besides the data. */
 export type PlannedSpec = Pick<TrainingSpec, 'adapter' | 'base_precision' | 'memory' | 'task' | 'freeze'>;
 
-/** The model that a spec trains, of which only the base's configuration is known: its graph can be made, not run. Errors: `invalid_spec`. */
+/**
+ * The model that a spec trains, of which only the base's configuration is known: its graph can be made, not run. Errors: `invalid_spec`.
+ */
 export function plannedModel(backbone: Backbone, spec: PlannedSpec): ModelGraph {
   const { adapter, base_precision = 'float32', task } = spec;
   if (task?.type === 'classification') return plannedTuningOfClassifier(backbone, task.labels.length, spec);

@@ -28,7 +28,9 @@ export function requireRoom(
   throw new TrainingError('insufficient_memory', `training needs about ${mb(needed)}, and there may be used ${mb(limit)}. ${next}`);
 }
 
-/** `requireRoom` as a graph that is compiled asks it: its verdict depends on the graph, on the sizes of what is fed, and on these settings. */
+/**
+ * `requireRoom` as a graph that is compiled asks it: its verdict depends on the graph, on the sizes of what is fed, and on these settings.
+ */
 export function roomInspection(
   feeds: () => Batch['feeds'],
   { memory = 'fast', memory_limit = Number.POSITIVE_INFINITY, batch_size, micro_batch_size }: Parameters<typeof requireRoom>[2],

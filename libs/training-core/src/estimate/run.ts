@@ -35,7 +35,10 @@ const START_SECONDS = 0.0006;
 /** Calling an operator, however little it does: what a step of 8,000 takes beyond its kernels, and its views. */
 const CALL_SECONDS = 8e-6;
 
-/** The widest seen (docs/benchmarks.md, "Memory and time foretold"): 128 tokens lean, 0.63 s said for 0.87; 4,096 tokens lean, 2,860 MiB said for 2,571. */
+/**
+ * The widest seen (docs/benchmarks.md, "Memory and time foretold"): 128 tokens lean, 0.63 s said for 0.87; 4,096 tokens lean, 2,860 MiB
+ * said for 2,571.
+ */
 const ERROR = { seconds: 0.28, peak_memory_bytes: 0.12 };
 
 /** Resident bytes of the training process at their highest: those of the largest micro-batch there can be. */

@@ -23,7 +23,8 @@ export interface GroupSums extends PassSums {
 export const yieldToEvents = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * Runs `pass` over the micro-batches of one group and adds up, to the end or to the first loss that is no finite number. Returns null when `interrupted` says so between two of them.
+ * Runs `pass` over the micro-batches of one group and adds up, to the end or to the first loss that is no finite number. Returns null when
+ * `interrupted` says so between two of them.
  */
 export async function accumulate(
   source: ExampleSource,

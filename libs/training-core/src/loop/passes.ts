@@ -10,6 +10,7 @@ import {
   type Inspection,
   type Precision,
   type Provider,
+  releaseAll,
   type Tensor,
 } from '@tunefleet/tensor';
 import { LOSS_SCALE, passGraph, type Recomputed } from '../model/pass-graph.js';
@@ -41,7 +42,10 @@ interface TrainingPass {
   first: boolean;
 }
 
-/** The compiled forward (and backward) passes of one model over its parameters, wherever they are. Their files lie in `scratch`, the caller's to remove. */
+/**
+ * The compiled forward (and backward) passes of one model over its parameters, wherever they are. Their files lie in `scratch`, the
+ * caller's to remove.
+ */
 export class Passes {
   readonly #model: Trainable;
   readonly #parameters: TrainingState['parameters'];
@@ -75,7 +79,10 @@ export class Passes {
     this.#trainingGraph(recomputedOf(batch, this.#lean)).catch(() => undefined);
   }
 
-  /** Forward and backward; the gradients of the summed loss times `scale` are added to `sum` (begin it, where `first`). In float32 the scale is 1. */
+  /**
+   * Forward and backward; the gradients of the summed loss times `scale` are added to `sum` (begin it, where `first`). In float32 the scale
+   * is 1.
+   */
   async train(batch: Batch, { step, microBatch, scale, first }: TrainingPass, sum: GradientSum): Promise<PassSums> {
     const graph = await this.#trainingGraph(recomputedOf(batch, this.#lean));
     const masks = this.#masks(graph, batch, step, microBatch);
@@ -101,8 +108,8 @@ export class Passes {
 
   async release(): Promise<void> {
     // One that could not be made holds nothing.
-    for (const graph of this.#training.values()) await (await graph.catch(() => null))?.release();
-    await this.#validation?.release();
+    const training = [...this.#training.values()].map((graph) => async () => (await graph.catch(() => null))?.release());
+    await releaseAll([...training, () => this.#validation?.release()]);
   }
 
   #rowsRead(batch: Batch): RowsRead {

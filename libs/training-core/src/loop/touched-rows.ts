@@ -3,8 +3,9 @@ import type { AdamWState, ParameterRange } from '../optimizers/adamw.js';
 import { type ParameterSlot, viewOf } from '../parameters.js';
 
 /**
- * An embedding table of which a batch reads few rows. The graph gathers each of them once and gives the gradient of those rows alone, and a row that
- * was never read has zero moments, so that AdamW without decay leaves it as it is: it need not be visited. The bits are those of the whole table.
+ * An embedding table of which a batch reads few rows. The graph gathers each of them once and gives the gradient of those rows alone, and a
+ * row that was never read has zero moments, so that AdamW without decay leaves it as it is: it need not be visited. The bits are those of
+ * the whole table.
  */
 export class TouchedRows {
   readonly #slot: ParameterSlot;

@@ -224,7 +224,10 @@ class Run {
     return this.#isHalf ? this.#lossScale.scale : 1;
   }
 
-  /** Stops the run, or counts a step that was given up. In float16 gradients beyond its range are expected: the step is skipped under a smaller scale. */
+  /**
+   * Stops the run, or counts a step that was given up. In float16 gradients beyond its range are expected: the step is skipped under a
+   * smaller scale.
+   */
   #heed(fault: NonFinite | null): void {
     const overflowed = this.#isHalf && fault?.quantity === 'gradient' && this.#scale > SMALLEST_SCALE;
     if (this.#isHalf) this.#lossScale = nextLossScale(this.#lossScale, overflowed);

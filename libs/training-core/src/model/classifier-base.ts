@@ -1,5 +1,6 @@
 import { type Backbone, bertPoolerShapes, headShapes, openModelFolder, type TensorReader } from '@tunefleet/model-formats';
 import { randomStream } from '@tunefleet/models';
+import { openWhole } from '../open-whole.js';
 
 /** A base as a classifier over `labels`: which of its tensors there are, which are new. */
 export interface ClassifierBase {
@@ -18,33 +19,39 @@ export interface ClassifierBase {
 const LLAMA_RANGE = 0.02;
 
 /**
- * Opens a base of any family for classification. A base that classifies by the same labels keeps its head, in their order; else the head is new, as is the
- * pooler of a BERT that was trained without one. The caller closes `weights`. Errors: those of model-formats.
+ * Opens a base of any family for classification. A base that classifies by the same labels keeps its head, in their order; else the head is
+ * new, as is the pooler of a BERT that was trained without one. The caller closes `weights`. Errors: those of model-formats.
  */
-export async function openClassifierBase(folder: string, labels: readonly string[], seed: number): Promise<ClassifierBase> {
-  const { weights, shapes, labels: own, ...backbone } = await openModelFolder(folder);
-  const all = own ? headShapes(backbone, own.length) : new Map([['lm_head.weight', []]]);
-  const body = new Map([...shapes].filter(([name]) => !all.has(name)));
-  const classes = headShapes(backbone, labels.length);
-  const pooler = backbone.family === 'bert' ? bertPoolerShapes(backbone.config) : new Map<string, readonly number[]>();
-  const head = new Map([...[...pooler].filter(([name]) => !body.has(name)), ...classes]);
-  const kept = own !== null && sameClasses(own, labels) ? own : null;
-  const range = backbone.family === 'bert' ? backbone.config.initializerRange : LLAMA_RANGE;
-  return {
-    backbone,
-    labels,
-    weights,
-    body,
-    head,
-    async initial(name) {
-      if (body.has(name)) return weights.float32(name);
-      if (kept && classes.has(name)) return inOrder(await weights.float32(name), kept, labels);
-      return newTensor(head.get(name)!, range, seed, [...head.keys()].indexOf(name));
-    },
-  };
+export function openClassifierBase(folder: string, labels: readonly string[], seed: number): Promise<ClassifierBase> {
+  return openWhole(async (held) => {
+    const { weights, shapes, labels: own, ...backbone } = await openModelFolder(folder);
+    held(() => weights.close());
+    const all = own ? headShapes(backbone, own.length) : new Map([['lm_head.weight', []]]);
+    const body = new Map([...shapes].filter(([name]) => !all.has(name)));
+    const classes = headShapes(backbone, labels.length);
+    const pooler = backbone.family === 'bert' ? bertPoolerShapes(backbone.config) : new Map<string, readonly number[]>();
+    const head = new Map([...[...pooler].filter(([name]) => !body.has(name)), ...classes]);
+    const kept = own !== null && sameClasses(own, labels) ? own : null;
+    const range = backbone.family === 'bert' ? backbone.config.initializerRange : LLAMA_RANGE;
+    return {
+      backbone,
+      labels,
+      weights,
+      body,
+      head,
+      async initial(name) {
+        if (body.has(name)) return weights.float32(name);
+        if (kept && classes.has(name)) return inOrder(await weights.float32(name), kept, labels);
+        return newTensor(head.get(name)!, range, seed, [...head.keys()].indexOf(name));
+      },
+    };
+  });
 }
 
-/** Whether a head has a row for each of these classes (all different) and no other, in whatever order. A head may give two rows the same name. */
+/**
+ * Whether a head has a row for each of these classes (all different) and no other, in whatever order. A head may give two rows the same
+ * name.
+ */
 export const sameClasses = (own: readonly string[], classes: readonly string[]): boolean =>
   own.length === classes.length && classes.every((label) => own.includes(label));
 

@@ -21,6 +21,8 @@ import {
   unreadTensors,
   wholeNetwork,
 } from '@tunefleet/models';
+import { releaseAll } from '@tunefleet/tensor';
+import { openWhole } from '../open-whole.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import { type ClassifierBase, inOrder, openClassifierBase, sameClasses } from './classifier-base.js';
 import type { LoraTuningOptions } from './lora.js';
@@ -34,19 +36,21 @@ export interface ClassifierLoraOptions extends Omit<LoraTuningOptions, 'vocabula
 }
 
 /**
- * LoRA of a sequence classifier on a frozen base, in PEFT's layout for SEQ_CLS: the head is trained whole and stored beside the factors, as is the
- * pooler of a BERT that was trained without one. `labels.json` beside them names the classes.
+ * LoRA of a sequence classifier on a frozen base, in PEFT's layout for SEQ_CLS: the head is trained whole and stored beside the factors, as
+ * is the pooler of a BERT that was trained without one. `labels.json` beside them names the classes.
  */
-export async function classifierLoraTuning(options: ClassifierLoraOptions): Promise<Trainable> {
+export function classifierLoraTuning(options: ClassifierLoraOptions): Promise<Trainable> {
   const { base, baseName = basename(base), labels, precision, adapter, continueFrom, seed, scratch } = options;
-  const opened = await openClassifierBase(base, labels, seed);
-  try {
+  return openWhole(async (held) => {
+    const opened = await openClassifierBase(base, labels, seed);
     const { backbone, body, head, weights } = opened;
+    held(() => weights.close());
     const settings = withHead(adapter, opened);
     const model = adaptableClassifier(backbone, new Map([...body, ...head]));
     const start = continueFrom === undefined ? null : await startFrom(continueFrom, opened);
     const plan = start ? continuedLoraPlan(model, start, settings, adapterFault(model, start)) : newLoraPlan(model, settings);
     const frozen = await mapWeights(weights, body, scratch, quantizedIn(model, precision));
+    held(() => frozen.release());
     const recipe = { backbone, body: [...body], precision, dropout: adapter.dropout, plan: planData(plan) };
     const graph = classifierLoraGraph(recipe, frozen.in);
     return {
@@ -59,15 +63,9 @@ export async function classifierLoraTuning(options: ClassifierLoraOptions): Prom
         await writeLoraFolder(folder, { config: { ...written, task: 'SEQ_CLS' }, ...trained(plan, graph.layout, parameters) });
         await writeAdapterLabels(folder, labels);
       },
-      async close() {
-        await weights.close();
-        await frozen.release();
-      },
+      close: () => releaseAll([() => weights.close(), () => frozen.release()]),
     };
-  } catch (error) {
-    await opened.weights.close();
-    throw error;
-  }
+  });
 }
 
 /** LoRA of a classifier of which only the tensors' names and shapes need be known, its head a new one: its graph can be made, not run. */

@@ -2,6 +2,7 @@ import { type Backbone, writeClassifierFolder } from '@tunefleet/model-formats';
 import { classifierOf, weightParts, wholeNetwork } from '@tunefleet/models';
 import { gather } from '@tunefleet/tensor';
 import { hasTouchableRows, rowInputs } from '../loop/touched-rows.js';
+import { openWhole } from '../open-whole.js';
 import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
 import { openClassifierBase } from './classifier-base.js';
 import { fromRecipe } from './recipe.js';
@@ -19,23 +20,26 @@ export interface ClassifierOptions {
 }
 
 /** Full tuning of a classifier: every tensor of the base and of the head is a parameter. */
-export async function classifierTuning(base: string, options: ClassifierOptions): Promise<Trainable> {
+export function classifierTuning(base: string, options: ClassifierOptions): Promise<Trainable> {
   const { labels, seed } = options;
-  const opened = await openClassifierBase(base, labels, seed);
-  const { backbone, body, head } = opened;
-  const graph = fromRecipe('classifier', { backbone, tensors: [...body, ...head], byRows: options.byRows }, classifierGraph);
-  const { layout } = graph;
-  return {
-    ...graph,
-    async initialize(parameters) {
-      for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
-    },
-    async write(folder, parameters) {
-      await writeClassifierFolder(folder, backbone, labels, tensorsOf(layout, parameters));
-      await copyTokenizerFiles(base, folder);
-    },
-    close: () => opened.weights.close(),
-  };
+  return openWhole(async (held) => {
+    const opened = await openClassifierBase(base, labels, seed);
+    const { backbone, body, head, weights } = opened;
+    held(() => weights.close());
+    const graph = fromRecipe('classifier', { backbone, tensors: [...body, ...head], byRows: options.byRows }, classifierGraph);
+    const { layout } = graph;
+    return {
+      ...graph,
+      async initialize(parameters) {
+        for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
+      },
+      async write(folder, parameters) {
+        await writeClassifierFolder(folder, backbone, labels, tensorsOf(layout, parameters));
+        await copyTokenizerFiles(base, folder);
+      },
+      close: () => weights.close(),
+    };
+  });
 }
 
 /** Full tuning of a classifier of which only the tensors' names and shapes need be known. */

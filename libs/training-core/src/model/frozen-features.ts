@@ -27,15 +27,16 @@ export interface FeatureOptions {
 }
 
 /**
- * What a frozen backbone says of every row, in evaluation mode, kept in memory: 4 x `width` bytes a row. Rows go by length, so that those of one pass
- * are alike; the order, and so every bit, depends on the rows alone. Null when stopped in between.
+ * What a frozen backbone says of every row, in evaluation mode, kept in memory: 4 x `width` bytes a row. Rows go by length, so that those
+ * of one pass are alike; the order, and so every bit, depends on the rows alone. Null when stopped in between.
  */
 export async function frozenFeatures(options: FeatureOptions): Promise<ExampleSource | null> {
   const { source, classifier, width, stopped, threads, scratch } = options;
   const features = featuresOf(classifier, options.parts);
+  // Before the graph, which would stay where there is no room for this.
+  const known = new Float32Array(source.count * width);
   const folder = await mkdtemp(join(scratch, 'graph-'));
   const graph = await compile({ outputs: { features }, threads, spinning: true, folder });
-  const known = new Float32Array(source.count * width);
   try {
     for (const rows of groupsByLength(source, FEATURE_TOKENS)) {
       await yieldToEvents();

@@ -1,6 +1,7 @@
 import { type Backbone, float32Tensor, type Tensor, writeClassifierFolder } from '@tunefleet/model-formats';
 import { classifierOf, headNetwork, mapWeights, type Network, weightParts } from '@tunefleet/models';
-import type { GraphBuilder, Value } from '@tunefleet/tensor';
+import { type GraphBuilder, releaseAll, type Value } from '@tunefleet/tensor';
+import { openWhole } from '../open-whole.js';
 import { flatLayout, tensorsOf, viewOf } from '../parameters.js';
 import { type ClassifierBase, openClassifierBase } from './classifier-base.js';
 import { frozenFeatures } from './frozen-features.js';
@@ -17,38 +18,39 @@ export interface HeadOptions {
 }
 
 /** A head on a frozen backbone: the backbone runs once over each row, in evaluation mode, and never again. */
-export async function headTuning({ base, labels, seed, threads, scratch }: HeadOptions): Promise<Trainable> {
-  const opened = await openClassifierBase(base, labels, seed);
-  const { backbone, body, head } = opened;
-  const frozen = await mapWeights(opened.weights, body, scratch);
-  const still: FrozenBody = (builder) => {
-    const of = frozen.in(builder);
-    return (name) => (body.has(name) ? of(name) : undefined);
-  };
-  const graph = plannedHead(backbone, head, still);
-  const { layout } = graph;
-  const { hiddenSize: width } = backbone.config;
-  return {
-    ...graph,
-    prepare: (source, stopped) =>
-      frozenFeatures({
-        ...{ source, stopped, width, threads, scratch },
-        classifier: classifierOf(backbone),
-        parts: (builder) => weightParts(still(builder)),
-      }),
-    async initialize(parameters) {
-      for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
-    },
-    async write(folder, parameters) {
-      const tensors = [...(await bodyTensors(opened)), ...tensorsOf(layout, parameters)];
-      await writeClassifierFolder(folder, backbone, labels, tensors);
-      await copyTokenizerFiles(base, folder);
-    },
-    async close() {
-      await opened.weights.close();
-      await frozen.release();
-    },
-  };
+export function headTuning({ base, labels, seed, threads, scratch }: HeadOptions): Promise<Trainable> {
+  return openWhole(async (held) => {
+    const opened = await openClassifierBase(base, labels, seed);
+    const { backbone, body, head, weights } = opened;
+    held(() => weights.close());
+    const frozen = await mapWeights(weights, body, scratch);
+    held(() => frozen.release());
+    const still: FrozenBody = (builder) => {
+      const of = frozen.in(builder);
+      return (name) => (body.has(name) ? of(name) : undefined);
+    };
+    const graph = plannedHead(backbone, head, still);
+    const { layout } = graph;
+    const { hiddenSize: width } = backbone.config;
+    return {
+      ...graph,
+      prepare: (source, stopped) =>
+        frozenFeatures({
+          ...{ source, stopped, width, threads, scratch },
+          classifier: classifierOf(backbone),
+          parts: (builder) => weightParts(still(builder)),
+        }),
+      async initialize(parameters) {
+        for (const slot of layout.slots) viewOf(parameters, slot).set(await opened.initial(slot.name));
+      },
+      async write(folder, parameters) {
+        const tensors = [...(await bodyTensors(opened)), ...tensorsOf(layout, parameters)];
+        await writeClassifierFolder(folder, backbone, labels, tensors);
+        await copyTokenizerFiles(base, folder);
+      },
+      close: () => releaseAll([() => weights.close(), () => frozen.release()]),
+    };
+  });
 }
 
 /** Weights of a frozen backbone in a graph: undefined for names that it has not. */

@@ -54,7 +54,10 @@ export function newLoraPlan(model: Adaptable, settings: LoraSettings): LoraPlan 
 /** Settings that an adapter keeps when it is continued: they say what its tensors mean. */
 const KEPT = ['rank', 'alpha', 'rank_pattern', 'alpha_pattern', 'use_rslora', 'modules_to_save'] as const;
 
-/** The plan of an adapter that goes on: it keeps its own modules, and the settings must describe it. `fault`: why it does not fit the base. Errors: `invalid_spec`. */
+/**
+ * The plan of an adapter that goes on: it keeps its own modules, and the settings must describe it. `fault`: why it does not fit the base.
+ * Errors: `invalid_spec`.
+ */
 export function continuedLoraPlan(model: Adaptable, start: LoraAdapter, settings: LoraSettings, fault: string | null): LoraPlan {
   const [given, found] = [wholeLoraSettings(settings), wholeLoraSettings(start.config)].map((one) =>
     Object.fromEntries(KEPT.map((key) => [key, JSON.stringify(one[key])])),

@@ -12,6 +12,7 @@ import {
   savedWeights,
   unreadWeights,
 } from '@tunefleet/models';
+import { openWhole } from '../open-whole.js';
 import { type LoraSpec, TrainingError } from '../spec.js';
 import { grownConfig, grownRows } from './grow-vocabulary.js';
 import { type AdaptedModel, loraGraph } from './lora-graph.js';
@@ -36,42 +37,39 @@ export interface LoraTuningOptions {
 }
 
 /** LoRA of a language model on a frozen base. */
-export async function loraTuning(options: LoraTuningOptions): Promise<Trainable> {
+export function loraTuning(options: LoraTuningOptions): Promise<Trainable> {
   const { base, baseName = basename(base), precision, adapter, vocabulary, continueFrom, seed, scratch } = options;
-  const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
-  if (start?.config.task === 'SEQ_CLS')
-    throw new TrainingError(
-      'invalid_spec',
-      "the adapter to continue is a classifier's (SEQ_CLS); it goes on with task.type classification",
-    );
-  const weights = await openBaseWeights(base, { precision, scratch });
-  const { config } = weights;
-  let plan: LoraPlan;
-  try {
-    plan = start
+  return openWhole(async (held) => {
+    const start = continueFrom === undefined ? null : await readLoraFolder(continueFrom);
+    if (start?.config.task === 'SEQ_CLS')
+      throw new TrainingError(
+        'invalid_spec',
+        "the adapter to continue is a classifier's (SEQ_CLS); it goes on with task.type classification",
+      );
+    const weights = await openBaseWeights(base, { precision, scratch });
+    held(() => weights.release());
+    const { config } = weights;
+    const plan = start
       ? continuedLoraPlan(adaptableLanguageModel(config), start, adapter, languageAdapterFault(config, start))
       : newLoraPlan(adaptableLanguageModel(grownConfig(config, vocabulary)), adapter);
     checkVocabulary(savedConfig(config, plan.saved), plan, vocabulary);
-  } catch (error) {
-    await weights.release();
-    throw error;
-  }
-  const graph = languageModelGraph({ config, precision, dropout: adapter.dropout, plan: planData(plan) }, weights.in);
-  const { layout } = graph;
-  return {
-    ...graph,
-    async initialize(parameters) {
-      place(plan, layout, parameters, start ?? (await newLanguageAdapter(base, config, adapter, plan, seed)));
-    },
-    async write(folder, parameters) {
-      const { type: _lora, ...settings } = adapter;
-      const written = start ? { ...start.config, dropout: adapter.dropout } : { ...settings, base: baseName };
-      await writeLoraFolder(folder, { config: written, ...trained(plan, layout, parameters) });
-      const grown = savedConfig(config, plan.saved).vocabularySize > config.vocabularySize;
-      if (grown || vocabulary !== undefined) await copyTokenizerFiles(base, folder);
-    },
-    close: () => weights.release(),
-  };
+    const graph = languageModelGraph({ config, precision, dropout: adapter.dropout, plan: planData(plan) }, weights.in);
+    const { layout } = graph;
+    return {
+      ...graph,
+      async initialize(parameters) {
+        place(plan, layout, parameters, start ?? (await newLanguageAdapter(base, config, adapter, plan, seed)));
+      },
+      async write(folder, parameters) {
+        const { type: _lora, ...settings } = adapter;
+        const written = start ? { ...start.config, dropout: adapter.dropout } : { ...settings, base: baseName };
+        await writeLoraFolder(folder, { config: written, ...trained(plan, layout, parameters) });
+        const grown = savedConfig(config, plan.saved).vocabularySize > config.vocabularySize;
+        if (grown || vocabulary !== undefined) await copyTokenizerFiles(base, folder);
+      },
+      close: () => weights.release(),
+    };
+  });
 }
 
 /** LoRA on a base of which only the configuration is known: its graph can be made, not run. */

@@ -6,7 +6,10 @@ import type { ModelGraph } from './trainable.js';
 export const gradientName = (index: number): string => `gradient.${index}`;
 
 export interface PassGraph {
-  /** `loss` and `correct`, sums over trained-on tokens; of a training pass also `gradient.0`, ... of the loss in the order of the layout's slots */
+  /**
+   * `loss` and `correct`, sums over trained-on tokens; of a training pass also `gradient.0`, ... of the loss in the order of the layout's
+   * slots
+   */
   outputs: Record<string, Value>;
   /** probabilities by the names of the masks' inputs, in the order in which the graph asks for them */
   dropout: ReadonlyMap<string, number>;

@@ -22,8 +22,8 @@ import {
 import type { CrossEntropySums } from './cross-entropy.js';
 
 /**
- * Classes of a chunk at most. Their logits [trained, chunk] are what a core's caches hold; wider rows, above all those of a multiple of 1,024
- * floats, make their products a quarter slower.
+ * Classes of a chunk at most. Their logits [trained, chunk] are what a core's caches hold; wider rows, above all those of a multiple of
+ * 1,024 floats, make their products a quarter slower.
  */
 const CHUNK = 1536;
 

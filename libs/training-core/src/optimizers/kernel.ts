@@ -1,6 +1,7 @@
-// Arithmetic over flat float32 arrays as WebAssembly functions on four elements at a time. Plain JavaScript computes in float64, one by one: an AdamW
-// update of 1.9 M weights takes it 12 ms against 4; ONNX Runtime needs a dozen passes over memory and copies its results. WebAssembly's float32
-// operations are IEEE's on every machine: the bits do not depend on processor, threads or chunks. (docs/decisions/0030-optimizer-in-webassembly.md)
+// Arithmetic over flat float32 arrays as WebAssembly functions on four elements at a time. Plain JavaScript computes in float64, one by
+// one: an AdamW update of 1.9 M weights takes it 12 ms against 4; ONNX Runtime needs a dozen passes over memory and copies its results.
+// WebAssembly's float32 operations are IEEE's on every machine: the bits do not depend on processor, threads or chunks.
+// (docs/decisions/0030-optimizer-in-webassembly.md)
 
 import { webassembly } from '@tunefleet/tensor';
 
@@ -63,7 +64,10 @@ function addBody(): Code {
 
 const [SUM_LOW, SUM_HIGH, VALUES, ZERO] = [2, 3, 4, 5];
 
-/** The third array's first four numbers of 8 bytes += the squares of the second array's elements, each to the sum of its place in its vector. */
+/**
+ * The third array's first four numbers of 8 bytes += the squares of the second array's elements, each to the sum of its place in its
+ * vector.
+ */
 function squaresBody(): Code {
   const at = BYTES + 1;
   const [low, high] = [get(VALUES), [...get(VALUES), ...get(VALUES), ...simd(0x0d), ...UPPER_HALF, ...UPPER_HALF]];

@@ -13,7 +13,10 @@ const GROWS_AFTER = 2000;
 
 export const initLossScale = (): LossScale => ({ scale: FIRST, good_steps: 0 });
 
-/** After a step: halved where the gradients overflowed, doubled after 2,000 steps in which they did not. A power of two: scaling changes no digit. */
+/**
+ * After a step: halved where the gradients overflowed, doubled after 2,000 steps in which they did not. A power of two: scaling changes no
+ * digit.
+ */
 export function nextLossScale({ scale, good_steps }: LossScale, overflowed: boolean): LossScale {
   if (overflowed) return { scale: scale / 2, good_steps: 0 };
   return good_steps + 1 < GROWS_AFTER ? { scale, good_steps: good_steps + 1 } : { scale: scale * 2, good_steps: 0 };

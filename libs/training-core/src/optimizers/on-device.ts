@@ -3,8 +3,8 @@ import type { FlatLayout } from '../parameters.js';
 import type { AdamWSpec } from './adamw.js';
 import { type StateGroup, stateGroups } from './state-groups.js';
 
-// What is done to state that lies in tensors of a provider, as graphs over them. Parameters and gradients are inputs by their slot's place in the layout,
-// moments by their group's place among the groups.
+// What is done to state that lies in tensors of a provider, as graphs over them. Parameters and gradients are inputs by their slot's place
+// in the layout, moments by their group's place among the groups.
 
 export type StateKind = 'parameter' | 'gradient' | 'addend' | 'first' | 'second';
 
@@ -34,8 +34,9 @@ function parted({ slots }: StateGroup, whole: Value): Value[] {
 }
 
 /**
- * AdamW as in `adamw.ts`: the same operations in the same order, + - x / and square root alone, so that a provider that follows IEEE 754 gives the same bits.
- * Scalars are inputs: `factor` (on every gradient), `keep` (1 - rate x decay), `whole` (1: what is not decayed), `step_size`, `inverse_root`.
+ * AdamW as in `adamw.ts`: the same operations in the same order, + - x / and square root alone, so that a provider that follows IEEE 754
+ * gives the same bits. Scalars are inputs: `factor` (on every gradient), `keep` (1 - rate x decay), `whole` (1: what is not decayed),
+ * `step_size`, `inverse_root`.
  */
 export function updateGraph(layout: FlatLayout, { betas: [beta1, beta2], eps }: AdamWSpec): StateGraph {
   const g = new GraphBuilder();
@@ -78,8 +79,8 @@ export function updateScalars({ betas: [beta1, beta2], weight_decay }: AdamWSpec
 }
 
 /**
- * `squares`: the sum of squares of all gradients, in float32: beyond a norm of 1.8e19 it is infinite, which counts as not finite. Rows first, so that a GPU has
- * many sums to do at once.
+ * `squares`: the sum of squares of all gradients, in float32: beyond a norm of 1.8e19 it is infinite, which counts as not finite. Rows
+ * first, so that a GPU has many sums to do at once.
  */
 export function normGraph(layout: FlatLayout): StateGraph {
   const g = new GraphBuilder();

@@ -55,7 +55,8 @@ async function fill(path: string, layout: FlatLayout, targets: readonly (readonl
 }
 
 /**
- * The snapshot to go on from: `folder` itself if it is whole, else the newest whole one beside it (folders named by step). Torn ones are passed over.
+ * The snapshot to go on from: `folder` itself if it is whole, else the newest whole one beside it (folders named by step). Torn ones are
+ * passed over.
  * Errors: {@link TornSnapshotError} where none is whole.
  */
 export async function findSnapshot(folder: string): Promise<{ folder: string; manifest: SnapshotManifest }> {

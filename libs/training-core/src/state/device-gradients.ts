@@ -1,7 +1,8 @@
-import type { Copier, DeviceTensor, Executable } from '@tunefleet/tensor';
+import { type Copier, type DeviceTensor, type Executable, releaseAll } from '@tunefleet/tensor';
 import { gradientName } from '../model/pass-graph.js';
 import { nextOf, stateInput, sumGraph } from '../optimizers/on-device.js';
 import type { FlatLayout } from '../parameters.js';
+import { allocateAll } from './allocate-all.js';
 import { type CompileState, stateFeeds } from './device-state.js';
 import type { GradientSum } from './training-state.js';
 
@@ -9,17 +10,16 @@ import type { GradientSum } from './training-state.js';
 export class DeviceGradients implements GradientSum {
   readonly #layout: FlatLayout;
   readonly #sums: readonly DeviceTensor[];
-  readonly #allocate: () => DeviceTensor[];
   readonly #mover: Copier;
   readonly #compile: CompileState;
   /** Of a micro-batch that is not its group's first; a run without such has none. */
   #addends: readonly DeviceTensor[] | null = null;
   #adding: Executable | null = null;
 
-  constructor(layout: FlatLayout, allocate: () => DeviceTensor[], mover: Copier, compileState: CompileState) {
+  /** Throws where the device has no room for the sums; nothing of them is held then. */
+  constructor(layout: FlatLayout, mover: Copier, compileState: CompileState) {
     this.#layout = layout;
-    this.#sums = allocate();
-    this.#allocate = allocate;
+    this.#sums = allocateAll(mover, layout.slots);
     this.#mover = mover;
     this.#compile = compileState;
   }
@@ -30,7 +30,7 @@ export class DeviceGradients implements GradientSum {
   }
 
   places(first: boolean): Record<string, DeviceTensor> {
-    if (!first) this.#addends ??= this.#allocate();
+    if (!first) this.#addends ??= allocateAll(this.#mover, this.#layout.slots);
     const target = first ? this.#sums : this.#addends!;
     return Object.fromEntries(target.map((tensor, index) => [gradientName(index), tensor]));
   }
@@ -48,7 +48,6 @@ export class DeviceGradients implements GradientSum {
   }
 
   async release(): Promise<void> {
-    for (const tensor of [...this.#sums, ...(this.#addends ?? [])]) tensor.release();
-    await this.#adding?.release();
+    await releaseAll([...this.#sums, ...(this.#addends ?? []), this.#adding].map((one) => () => one?.release()));
   }
 }

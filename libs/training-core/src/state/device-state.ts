@@ -1,12 +1,14 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Copier, compile, copier, type DeviceTensor, type Executable, type Provider } from '@tunefleet/tensor';
+import { type Copier, compile, copier, type DeviceTensor, type Executable, type Provider, releaseAll } from '@tunefleet/tensor';
+import { openWhole } from '../open-whole.js';
 import { type AdamWSpec, initAdamW } from '../optimizers/adamw.js';
 import { nextOf, normGraph, type StateGraph, type StateKind, stateInput, updateGraph, updateScalars } from '../optimizers/on-device.js';
 import { type StateGroup, stateGroups } from '../optimizers/state-groups.js';
 import { type FlatLayout, viewOf } from '../parameters.js';
 import type { SnapshotState } from '../snapshot/snapshot.js';
 import type { TrainingSpec } from '../spec.js';
+import { allocateAll } from './allocate-all.js';
 import { DeviceGradients } from './device-gradients.js';
 import type { GradientSum, TrainingState } from './training-state.js';
 
@@ -25,12 +27,20 @@ interface StateGraphs {
   readonly norm: Executable;
 }
 
+/** What a state holds of the device from its beginning. */
+interface Held {
+  readonly mover: Copier;
+  readonly graphs: StateGraphs;
+  readonly tensors: Readonly<Record<Kept, readonly DeviceTensor[]>>;
+  readonly gradients: DeviceGradients;
+}
+
 /** Compiles a graph over state. */
 export type CompileState = (graph: StateGraph) => Promise<Executable>;
 
 /**
- * State in tensors of a provider: of parameters and gradients one a slot, of moments one a group of slots. Passes, sums, norm and update read and write them
- * where they lie. What crosses over in a step is scalars; whole tensors do when a run begins and when they are read.
+ * State in tensors of a provider: of parameters and gradients one a slot, of moments one a group of slots. Passes, sums, norm and update
+ * read and write them where they lie. What crosses over in a step is scalars; whole tensors do when a run begins and when they are read.
  */
 export class DeviceState implements TrainingState {
   readonly #layout: FlatLayout;
@@ -43,25 +53,37 @@ export class DeviceState implements TrainingState {
   #updates = 0;
   readonly parameters: TrainingState['parameters'];
 
-  private constructor(layout: FlatLayout, optimizer: AdamWSpec, mover: Copier, graphs: StateGraphs, compileState: CompileState) {
-    const tensors = (): DeviceTensor[] => layout.slots.map(({ shape }) => mover.allocate(shape));
+  private constructor(layout: FlatLayout, optimizer: AdamWSpec, { mover, graphs, tensors, gradients }: Held) {
     this.#layout = layout;
     this.#optimizer = optimizer;
     this.#mover = mover;
     this.#graphs = graphs;
     this.#groups = stateGroups(layout);
-    const moments = (): DeviceTensor[] => this.#groups.map(({ shape }) => mover.allocate(shape));
-    this.#tensors = { parameter: tensors(), first: moments(), second: moments() };
-    this.#gradients = new DeviceGradients(layout, tensors, mover, compileState);
+    this.#tensors = tensors;
+    this.#gradients = gradients;
     this.parameters = Object.fromEntries(layout.slots.map(({ name }, index) => [name, this.#tensors.parameter[index]!]));
   }
 
-  /** Errors: Error, naming the provider, where it is not there or its memory cannot be reached. */
+  /** Errors: Error, naming the provider, where it is not there or its memory cannot be reached; nothing of the state is held then. */
   static async open(layout: FlatLayout, { provider, threads, optimizer, scratch }: DeviceSettings): Promise<DeviceState> {
     const compileState: CompileState = async (graph) =>
       compile({ ...graph, provider, threads, spinning: true, folder: await mkdtemp(join(scratch, 'state-')) });
-    const graphs = { update: await compileState(updateGraph(layout, optimizer)), norm: await compileState(normGraph(layout)) };
-    return new DeviceState(layout, optimizer, await copier(provider), graphs, compileState);
+    return openWhole(async (held) => {
+      const keep = <T extends { release(): unknown }>(one: T): T => {
+        held(() => one.release());
+        return one;
+      };
+      const graphs = {
+        update: keep(await compileState(updateGraph(layout, optimizer))),
+        norm: keep(await compileState(normGraph(layout))),
+      };
+      const mover = keep(await copier(provider));
+      const groups = stateGroups(layout);
+      const allocate = (of: readonly { readonly shape: readonly number[] }[]): DeviceTensor[] => allocateAll(mover, of).map(keep);
+      const tensors = { parameter: allocate(layout.slots), first: allocate(groups), second: allocate(groups) };
+      const gradients = new DeviceGradients(layout, mover, compileState);
+      return new DeviceState(layout, optimizer, { mover, graphs, tensors, gradients });
+    });
   }
 
   get gradients(): GradientSum {
@@ -108,10 +130,8 @@ export class DeviceState implements TrainingState {
   }
 
   async release(): Promise<void> {
-    for (const tensor of Object.values(this.#tensors).flat()) tensor.release();
-    await this.#gradients.release();
-    for (const graph of Object.values(this.#graphs)) await graph.release();
-    await this.#mover.release();
+    const held = [...Object.values(this.#tensors).flat(), this.#gradients, ...Object.values(this.#graphs), this.#mover];
+    await releaseAll(held.map((one) => () => one.release()));
   }
 
   async #writeMoments(kind: Moment, flat: Float32Array): Promise<void> {

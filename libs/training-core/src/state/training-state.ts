@@ -6,7 +6,10 @@ import type { SnapshotState } from '../snapshot/snapshot.js';
 export interface GradientSum {
   /** Where a pass writes its gradients, by the names of its outputs; `first`: of its group. Those without a place are handed to `add`. */
   places(first: boolean): Readonly<Record<string, TensorData | DeviceTensor>>;
-  /** A pass has written its gradients: they are part of the sum, which begins with the first. `rows`: what the batch read of tables that learn by rows. */
+  /**
+   * A pass has written its gradients: they are part of the sum, which begins with the first. `rows`: what the batch read of tables that
+   * learn by rows.
+   */
   add(first: boolean, results: Readonly<Record<string, Tensor>>, rows: RowsRead): Promise<void>;
   /** A group in which nothing was trained on. */
   clear(): Promise<void>;

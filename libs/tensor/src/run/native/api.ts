@@ -1,10 +1,14 @@
 import koffi, { type LibraryHandle } from 'koffi';
 import { mainLibrary } from '../library.js';
 import '../without-telemetry.js';
+import { atMost } from './at-most.js';
 import { loadLibrary } from './foreign.js';
 
 /** An address of ONNX Runtime's own: an OrtSession, an OrtValue, ... */
 export type Handle = bigint;
+
+/** Calls on threads at once: koffi refuses more than 256 in a process, and Node has 4 threads for them unless it is told otherwise. */
+const CALLS = 64;
 
 /** Version of the C interface that is asked for; it only ever grows, so a newer library answers too. */
 const API_VERSION = 30;
@@ -121,18 +125,22 @@ const load = (): OrtApi => {
     };
     return [name, call] as const;
   });
+  const inTurn = atMost(CALLS);
   const later = (native: Native, ...given: unknown[]): Promise<void> =>
-    new Promise((resolve, reject) => {
-      native.async(...given, (failure: Error | null, status: number | bigint) => {
-        try {
-          if (failure) throw failure;
-          check(status);
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
+    inTurn(
+      () =>
+        new Promise((resolve, reject) => {
+          native.async(...given, (failure: Error | null, status: number | bigint) => {
+            try {
+              if (failure) throw failure;
+              check(status);
+              resolve();
+            } catch (error) {
+              reject(error);
+            }
+          });
+        }),
+    );
   const [createSession, runWithBinding] = [nativeOf('CreateSession'), nativeOf('RunWithBinding')];
   return {
     ...(Object.fromEntries(functions) as Functions),

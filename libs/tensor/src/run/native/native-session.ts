@@ -62,6 +62,9 @@ export class NativeSession implements EngineSession {
   readonly #provider: Provider;
   #session: Handle;
   #allocator: Handle | undefined;
+  /** In memory of its allocator, not released yet. */
+  #tensors = 0;
+  #isReleased = false;
 
   private constructor(provider: Provider, session: Handle) {
     this.#provider = provider;
@@ -77,7 +80,11 @@ export class NativeSession implements EngineSession {
     if (!isFree(this.#provider)) throw new Error(`the device of ${this.#provider} is at work: memory is to be asked of it before or after`);
     this.#allocator ??= api.CreateAllocator(this.#session, memoryOf(this.#provider));
     const value = api.CreateTensorAsOrtValue(this.#allocator, BigInt64Array.from(shape, BigInt), shape.length, ONNX_TYPE[dtype]);
-    return new DeviceTensor(dtype, shape, value, this.#provider);
+    this.#tensors++;
+    return new DeviceTensor(dtype, shape, value, this.#provider, () => {
+      this.#tensors--;
+      this.#free();
+    });
   }
 
   run(feeds: Readonly<Record<string, FedTensor>>, outputs: Readonly<Record<string, OutputPlace>>): Promise<Record<string, TensorData>> {
@@ -86,11 +93,18 @@ export class NativeSession implements EngineSession {
 
   release(): Promise<void> {
     return oneAtATime(this.#provider, () => {
-      const api = ortApi();
-      if (this.#allocator !== undefined) api.ReleaseAllocator(this.#allocator);
-      api.ReleaseSession(this.#session);
-      this.#session = 0n;
+      this.#isReleased = true;
+      this.#free();
     });
+  }
+
+  /** With its last tensor: the memory that tensors lie in is the session's, and so is what gives it back. */
+  #free(): void {
+    if (!this.#isReleased || this.#tensors > 0 || this.#session === 0n) return;
+    const api = ortApi();
+    if (this.#allocator !== undefined) api.ReleaseAllocator(this.#allocator);
+    api.ReleaseSession(this.#session);
+    this.#session = 0n;
   }
 
   async #run(

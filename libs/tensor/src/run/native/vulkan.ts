@@ -22,8 +22,8 @@ const check = (what: string, result: number): void => {
 };
 
 /**
- * What Vulkan has, as WebGPU finds it too (Linux): ONNX Runtime does not tell which adapter it took, and takes a GPU before the CPU. Throws where
- * there is no loader or no driver.
+ * What Vulkan has, as WebGPU finds it too (Linux): ONNX Runtime does not tell which adapter it took, and takes a GPU before the CPU. Throws
+ * where there is no loader or no driver.
  */
 export const vulkanAdapters = (): Adapter[] => {
   const library = loadLibrary('libvulkan.so.1');
