@@ -53,6 +53,12 @@ const MOST_THREADS = 2 ** 31 - 1;
 
 const flag = (on: boolean): string => (on ? '1' : '0');
 
+/** To ONNX Runtime 0 is every core there is, and so is what is negative: another number on another machine. */
+export const requireThreads = (threads: number): void => {
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
+    throw new RangeError(`threads = ${threads}: it is a whole number from 1`);
+};
+
 /**
  * Measured choices, besides these entries: the memory pattern nearly doubles the memory of activations, so it is off; without the
  * arena a step takes four times as long.
@@ -61,9 +67,7 @@ export const resolveSettings = (
   { provider = 'cpu', threads = 1, spinning = false, prepacking = true, profile }: SessionSettings,
   { optimized = false, saveTo }: ModelStage = {},
 ): ResolvedSettings => {
-  // To ONNX Runtime 0 is every core there is, and so is what is negative: another number on another machine.
-  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
-    throw new RangeError(`threads = ${threads}: it is a whole number from 1`);
+  requireThreads(threads);
   return {
     provider,
     threads,

@@ -1,13 +1,6 @@
 import { ELEMENT_BYTES, GROUP_ROWS, type MatrixKind, UNIT_COLUMNS } from './row-products.js';
 
-/** A matrix as row products read it: [groups of 4 rows, units of 8 columns, row, column], filled up with zeros. */
-export interface PackedMatrix {
-  readonly kind: MatrixKind;
-  /** its byte offset in memory, a multiple of 64 */
-  readonly at: number;
-  readonly rows: number;
-  readonly columns: number;
-}
+// A matrix as row products read it: [groups of 4 rows, units of 8 columns, row, column], filled up with zeros.
 
 export const groupsOf = (rows: number): number => Math.ceil(rows / GROUP_ROWS);
 export const unitsOf = (columns: number): number => Math.ceil(columns / UNIT_COLUMNS);
@@ -20,7 +13,7 @@ export const areBfloat16 = (bits: Uint32Array): boolean => {
   return (lower & 0xffff) === 0;
 };
 
-/** Element of a group's first element for each row of one unit; of bf16 pairs in a word, columns 0..3 are the lower halves, 4..7 the upper ones. */
+/** Where an element lies in its group; of the words of a bf16 unit, columns 0..3 are the lower halves, 4..7 the upper ones. */
 const placeOf = (kind: MatrixKind, row: number, column: number): number => {
   const [unit, within] = [Math.floor(column / UNIT_COLUMNS), column % UNIT_COLUMNS];
   const place = kind === 'f32' ? within : 2 * (within % 4) + Math.floor(within / 4);

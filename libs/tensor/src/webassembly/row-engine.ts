@@ -4,6 +4,7 @@ import { type FrozenSource, type Graph, graphOf, type Value } from '../graph/val
 import { frozenOp, inputOp } from '../ops/leaves.js';
 import { isMadeBy } from '../ops/primitive.js';
 import { lower } from '../passes/lower.js';
+import { requireThreads } from '../run/settings.js';
 import { groupBytes, groupsOf } from './pack-rows.js';
 import { RowMemory } from './row-memory.js';
 import { planRows, type RowProgram } from './row-program.js';
@@ -48,6 +49,7 @@ export class RowEngine {
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor({ threads }: { threads: number }) {
+    requireThreads(threads);
     this.#count = threads;
     this.#threads = new RowThreads(this.#memory.shared, threads);
   }

@@ -7,7 +7,7 @@ import { type CachedAttentionAttributes, cachedAttentionOp, grownCacheOp } from 
 import { gatherOp } from '../ops/indexing.js';
 import type { MatmulAttributes } from '../ops/matmul.js';
 import { groupBytes, groupsOf, packedPlace, unitsOf } from './pack-rows.js';
-import { ELEMENT_BYTES, GROUP_ROWS, type MatrixKind, QUAD, type RowProducts, WIDE } from './row-products.js';
+import { ELEMENT_BYTES, GROUP_ROWS, type MatrixKind, QUAD, type RowProducts, UNIT_COLUMNS, WIDE } from './row-products.js';
 
 /** What a kernel has on its thread. */
 export interface RowThread {
@@ -47,6 +47,8 @@ export interface RowKernel {
   run(thread: RowThread, operands: Places, result: number, numbers: readonly number[]): void;
   /** the operand in whose memory the result lies */
   readonly takesPlaceOf?: number;
+  /** The bytes that `run` of a thread reads first, of those that no step writes. */
+  reads?(share: RowThread['share'], operands: Places, numbers: readonly number[]): { at: number; end: number };
   /** dimension whose float32 vector a thread needs for itself */
   scratch?(value: Value): number | string;
 }
@@ -75,11 +77,15 @@ const product: RowKernel = {
     const [rows, columns] = planning.shapeOf(matrix!) as [number, number];
     return [KINDS.indexOf(kind), groupsOf(rows), unitsOf(columns), alpha];
   },
+  reads(share, [, matrix], [kind, groups, units]) {
+    const [bytes, [from, to]] = [groupBytes(KINDS[kind!]!, units! * UNIT_COLUMNS), share(groups!)];
+    return { at: matrix! + from * bytes, end: matrix! + to * bytes };
+  },
   run({ f32, products, share }, [x, matrix, addend], y, [kind, groups, units, alpha]) {
     const [from, to] = share(groups!);
     if (from === to) return;
     const name = KINDS[kind!]!;
-    products[name](matrix! + from * groupBytes(name, units! * 8), x!, y + from * GROUP_ROWS * FLOAT_BYTES, to - from, units!);
+    products[name](matrix! + from * groupBytes(name, units! * UNIT_COLUMNS), x!, y + from * GROUP_ROWS * FLOAT_BYTES, to - from, units!);
     if (addend === undefined && alpha === 1) return;
     const [at, added] = [y / FLOAT_BYTES, (addend ?? 0) / FLOAT_BYTES];
     for (let row = from * GROUP_ROWS; row < to * GROUP_ROWS; row++) {

@@ -13,7 +13,6 @@ interface Loaded {
   tokenizer: TextTokenizer;
   /** Adapter folders in use order, the newest last. */
   adapters: Set<string>;
-  requests: number;
   usedAt: number;
 }
 
@@ -47,6 +46,8 @@ const ABILITY: Record<ModelHead, string> = {
 /** The models in memory: at most `limit` bases, the least recently used idle one let go first. */
 export class Models {
   private readonly loaded = new Map<string, Promise<Loaded>>();
+  /** Requests by key, counted before anything is waited for: what is asked for is not let go meanwhile. */
+  private readonly requests = new Map<string, number>();
 
   constructor(
     private readonly bus: Bus,
@@ -79,19 +80,28 @@ export class Models {
     const request: RpcRequest<'model-registry.resolve_model'> = { project, model };
     const resolved = await this.bus.request('model-registry.resolve_model', request);
     if (resolved.head !== head) throw new ApiError('invalid_value', `The model '${model}' ${ABILITY[resolved.head]}.`, { param: 'model' });
-    const entry = await this.open(resolved);
-    entry.requests += 1;
-    entry.usedAt = performance.now();
+    const key = keyOf(resolved);
+    this.requests.set(key, this.requestsOf(key) + 1);
     let held = true;
     const release = (): void => {
-      if (held) entry.requests -= 1;
+      if (held) this.requests.set(key, this.requestsOf(key) - 1);
       held = false;
     };
-    return { entry, resolved, tokenizer: entry.tokenizer, release };
+    try {
+      const entry = await this.open(key, resolved);
+      entry.usedAt = performance.now();
+      return { entry, resolved, tokenizer: entry.tokenizer, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
-  private open(resolved: ResolvedModel): Promise<Loaded> {
-    const key = keyOf(resolved);
+  private requestsOf(key: string): number {
+    return this.requests.get(key) ?? 0;
+  }
+
+  private open(key: string, resolved: ResolvedModel): Promise<Loaded> {
     const known = this.loaded.get(key);
     if (known) return known;
     const opened = this.load(resolved);
@@ -108,7 +118,7 @@ export class Models {
     const folder = await this.folders.fetch(resolved.files);
     const [tokenizer, engine] = await Promise.all([TextTokenizer.load(folder), this.openEngine(folder, resolved)]);
     this.logger.info({ model: resolved.id, ms: Math.round(performance.now() - started) }, 'model loaded');
-    return { folder, engine, tokenizer, adapters: new Set(), requests: 0, usedAt: performance.now() };
+    return { folder, engine, tokenizer, adapters: new Set(), usedAt: performance.now() };
   }
 
   private async openEngine(folder: string, { head, base_precision: precision, adapter: files }: ResolvedModel): Promise<Loaded['engine']> {
@@ -136,10 +146,15 @@ export class Models {
 
   private async evict(keep: string): Promise<void> {
     const others: [string, Loaded][] = [];
-    for (const [key, opened] of this.loaded) if (key !== keep) others.push([key, await opened]);
-    const idle = others.filter(([, entry]) => entry.requests === 0).sort(([, a], [, b]) => a.usedAt - b.usedAt);
-    for (const [key, entry] of idle.slice(0, Math.max(0, this.loaded.size - this.limit))) {
-      this.loaded.delete(key);
+    for (const [key, opened] of this.loaded) {
+      const entry = key === keep ? null : await opened.catch(() => null);
+      if (entry) others.push([key, entry]);
+    }
+    for (const [key, entry] of others.sort(([, a], [, b]) => a.usedAt - b.usedAt)) {
+      if (this.loaded.size <= this.limit) break;
+      // One may have been asked for, or let go by another, while the last one was closed.
+      if (this.requestsOf(key) > 0 || !this.loaded.delete(key)) continue;
+      this.requests.delete(key);
       await closeEngine(entry);
       // the same folder may be loaded in the other precision, or under another adapter
       const [folder] = key.split(':');
