@@ -6,8 +6,8 @@ import type { Benchmark } from '../benchmark.js';
 import { compare, printRow, type Side } from '../compare.js';
 import { peerHas, peerPython } from '../peer-environment.js';
 import type { Measured } from '../side.js';
-import { writeGguf } from './gguf.js';
-import { makeWork } from './work.js';
+import { type GgufWeights, writeGguf } from './gguf.js';
+import { makeWork, type Weights } from './work.js';
 
 const OURS = fileURLToPath(new URL('ours.js', import.meta.url));
 const peer = (name: string): string => fileURLToPath(new URL(`../../peers/${name}.py`, import.meta.url));
@@ -22,19 +22,12 @@ const PRECISIONS = ['float32', 'int4'] as const;
 type Precision = (typeof PRECISIONS)[number];
 type Peer = { name: string; side: Side | null };
 
-const ggufOf = (folder: string, precision: Precision): string => join(folder, `${precision}.gguf`);
-
-/** Whom a precision is compared with; `side` is null where the peer cannot be had. */
-function peersOf(folder: string, precision: Precision, python: string | null, llamaCpp: boolean): Peer[] {
-  const side = (script: string, ...args: string[]): Side => ({ command: python ?? '', args: [peer(script), folder, ...args, THREADS] });
-  return [
-    { name: 'transformers in float32', side: python === null ? null : side('decode') },
-    {
-      name: `llama.cpp in ${precision === 'int4' ? 'Q4_0' : 'F32'}`,
-      side: llamaCpp ? side('decode_llama_cpp', ggufOf(folder, precision)) : null,
-    },
-  ];
-}
+/** The rows, and what llama.cpp has of the same weights. */
+const ROWS: readonly { precision: Precision; weights: Weights; title: string; gguf: GgufWeights; ggufName: string }[] = [
+  { precision: 'float32', weights: 'bfloat16', title: 'float32', gguf: 'bfloat16', ggufName: 'BF16' },
+  { precision: 'float32', weights: 'float32', title: 'float32, of weights that need it', gguf: 'float32', ggufName: 'F32' },
+  { precision: 'int4', weights: 'bfloat16', title: 'int4', gguf: 'int4', ggufName: 'Q4_0' },
+];
 
 /** Tokens of one stream after a prompt, in both precisions, against transformers and against llama.cpp on the same weights. */
 export const decode: Benchmark = {
@@ -43,26 +36,35 @@ export const decode: Benchmark = {
     'one stream of a SmolLM2-135M shape, 128 tokens after 128, greedy, [--precision float32|int4], against transformers and llama.cpp, 2 threads, [--rounds 3]',
   options: { precision: { type: 'string' }, rounds: { type: 'string' } },
   async run({ json, oursOnly, own }) {
-    const precisions = PRECISIONS.filter((precision) => own['precision'] === undefined || own['precision'] === precision);
+    const rows = ROWS.filter(({ precision }) => own['precision'] === undefined || own['precision'] === precision);
     const rounds = Number(own['rounds'] ?? ROUNDS);
     const python = oursOnly ? null : peerPython();
     const llamaCpp = python !== null && peerHas(python, 'llama_cpp', LLAMA_CPP);
-    const folder = mkdtempSync(join(tmpdir(), 'tunefleet-bench-'));
-    try {
-      await makeWork(folder);
-      for (const precision of precisions) {
-        if (llamaCpp) await writeGguf(join(folder, 'base'), ggufOf(folder, precision), precision);
+    for (const { precision, weights, title, gguf, ggufName } of rows) {
+      const folder = mkdtempSync(join(tmpdir(), 'tunefleet-bench-'));
+      try {
+        await makeWork(folder, weights);
+        const file = join(folder, 'model.gguf');
+        if (llamaCpp) await writeGguf(join(folder, 'base'), file, gguf);
+        const side = (script: string, ...args: string[]): Side => ({
+          command: python ?? '',
+          args: [peer(script), folder, ...args, THREADS],
+        });
+        const peers: Peer[] = [
+          { name: 'transformers in float32', side: python === null ? null : side('decode') },
+          { name: `llama.cpp in ${ggufName}`, side: llamaCpp ? side('decode_llama_cpp', file) : null },
+        ];
         const ours: Side = { command: process.execPath, args: [OURS, folder, precision, THREADS] };
-        for (const { name, side } of peersOf(folder, precision, python, llamaCpp)) {
-          const variant = `${precision} against ${name}`;
-          const row = await compare({ bench: 'decode', variant, unit: 'tokens/s', ours, peer: side && { name, ...side }, rounds });
+        for (const { name, side: theirs } of peers) {
+          const variant = `${title} against ${name}`;
+          const row = await compare({ bench: 'decode', variant, unit: 'tokens/s', ours, peer: theirs && { name, ...theirs }, rounds });
           const same_ids = row.peer && agreeing((row.ours as WithIds).ids, (row.peer as Measured as WithIds).ids);
           const shown = { ...row, ours: withoutIds(row.ours), peer: row.peer && withoutIds(row.peer), same_ids };
           printRow(shown, json);
         }
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
       }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
     }
   },
 };

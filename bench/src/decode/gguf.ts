@@ -8,8 +8,10 @@ import { INT4_BLOCK, INT4_BLOCK_BYTES, type Int4Matrix, quantizeInt4 } from '@tu
 const ALIGNMENT = 32;
 const F32 = 0;
 const Q4_0 = 2;
-/** general.file_type of files that are mostly Q4_0, or all F32 */
-const FILE_TYPE = { int4: 2, float32: 0 };
+const BF16 = 30;
+/** general.file_type of files that are mostly Q4_0, or BF16, or all F32 */
+const FILE_TYPE = { int4: 2, bfloat16: 32, float32: 0 };
+export type GgufWeights = keyof typeof FILE_TYPE;
 
 /** Row of ours at each row of llama.cpp's: it turns neighbouring elements of a head, Hugging Face's layout element i with i + half. */
 function rowsOf(name: string, rows: number, { headSize }: LlamaConfig): number[] {
@@ -56,6 +58,12 @@ function permuted(data: Float32Array, rows: readonly number[]): Uint8Array {
   return new Uint8Array(result.buffer);
 }
 
+/** The upper halves of float32 numbers whose lower halves are zero. */
+const halves = (bytes: Uint8Array): Uint8Array => {
+  const numbers = Uint16Array.from(new Uint32Array(bytes.buffer), (bits) => bits >>> 16);
+  return new Uint8Array(numbers.buffer);
+};
+
 /** Little-endian values of GGUF's header. */
 class Header {
   readonly #parts: Buffer[] = [];
@@ -101,15 +109,17 @@ class Header {
 
 const padded = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 
-/** Writes the Hugging Face folder as one GGUF file; `int4`: its linear modules as Q4_0, by our codes. */
-export async function writeGguf(folder: string, file: string, precision: 'float32' | 'int4'): Promise<void> {
+/** Writes the Hugging Face folder as one GGUF file; `int4`: its linear modules as Q4_0, by our codes; `bfloat16`: its matrices as BF16. */
+export async function writeGguf(folder: string, file: string, precision: GgufWeights): Promise<void> {
   const { config, weights } = await openLlamaFolder(folder);
   const partial = llamaLinears(config).find(({ inputs }) => inputs % INT4_BLOCK !== 0);
   if (precision === 'int4' && partial) throw new Error(`GGUF holds whole blocks only: ${partial.name} reads ${partial.inputs} numbers`);
   const quantized = new Set(precision === 'int4' ? llamaLinears(config).map(({ name }) => `${name}.weight`) : []);
   const shapes = [...llamaTensorShapes(config)];
+  const halved = (shape: readonly number[]): boolean => precision === 'bfloat16' && shape.length === 2;
   const bytesOf = (name: string, shape: readonly number[]): number => {
     const count = shape.reduce((a, b) => a * b, 1);
+    if (halved(shape)) return 2 * count;
     return quantized.has(name) ? (count / INT4_BLOCK) * (2 + INT4_BLOCK_BYTES) : 4 * count;
   };
   const entries: [string, number | string, 4 | 6 | 8][] = [
@@ -133,7 +143,7 @@ export async function writeGguf(folder: string, file: string, precision: 'float3
   for (const [name, shape] of shapes) {
     header.text(ggufName(name)).u32(shape.length);
     for (const size of shape.toReversed()) header.u64(size);
-    header.u32(quantized.has(name) ? Q4_0 : F32).u64(offset);
+    header.u32(quantized.has(name) ? Q4_0 : halved(shape) ? BF16 : F32).u64(offset);
     offset += padded(bytesOf(name, shape));
   }
   const output = openSync(file, 'w');
@@ -142,7 +152,8 @@ export async function writeGguf(folder: string, file: string, precision: 'float3
     for (const [name, shape] of shapes) {
       const data = await weights.float32(name);
       const rows = rowsOf(name, shape[0]!, config);
-      writeSync(output, quantized.has(name) ? q40(quantizeInt4(data, shape[0]!, shape[1]!), rows) : permuted(data, rows), 0, undefined, at);
+      const plain = (): Uint8Array => (halved(shape) ? halves(permuted(data, rows)) : permuted(data, rows));
+      writeSync(output, quantized.has(name) ? q40(quantizeInt4(data, shape[0]!, shape[1]!), rows) : plain(), 0, undefined, at);
       at += padded(bytesOf(name, shape));
     }
     // The last tensor's padding belongs to the file.

@@ -1,4 +1,4 @@
-import { type LlamaConfig, readLoraFolder, type SavedTensor } from '@tunefleet/model-formats';
+import { type LlamaConfig, llamaTensorShapes, readLoraFolder, type SavedTensor } from '@tunefleet/model-formats';
 import { RowEngine } from '@tunefleet/tensor';
 import { languageAdapterFault } from '../adapters/fits-base.js';
 import { savedConfig } from '../adapters/saved-modules.js';
@@ -63,6 +63,14 @@ export interface GeneratorOptions {
   spinning?: boolean;
 }
 
+/** Parameters of a model for each thread that reads a token: of fewer, the threads wait for each other longer than they read. No result depends on it. */
+const PARAMETERS_A_THREAD = 4e6;
+
+function threadsFor(config: LlamaConfig, threads: number): number {
+  const parameters = [...llamaTensorShapes(config).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  return Math.min(threads, Math.max(1, Math.floor(parameters / PARAMETERS_A_THREAD)));
+}
+
 /** One set of base weights serves every adapter: they are inputs of one graph. */
 export async function openGenerator({
   base: folder,
@@ -74,7 +82,7 @@ export async function openGenerator({
   const { config } = base;
   const adapters = new Map<string, Promise<LoadedAdapter>>();
   // Products of single rows over 4-bit blocks are left to ONNX Runtime.
-  const engine = precision === 'float32' ? new RowEngine({ threads }) : undefined;
+  const engine = precision === 'float32' ? new RowEngine({ threads: threadsFor(config, threads) }) : undefined;
   // The plain graph, and one for each set of tensors that adapters hold whole (mostly none).
   const decoders = new Map<string, Promise<Decoder>>();
 
