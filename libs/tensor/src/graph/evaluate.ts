@@ -1,26 +1,16 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { int4Op } from '../ops/int4.js';
 import { frozenOp, inputOp } from '../ops/leaves.js';
 import { isMadeBy, type NdArray } from '../ops/primitive.js';
 import { dequantizeInt4, INT4_BLOCK_BYTES, int4Blocks } from '../quantization/int4.js';
 import { elementCount, resolveDimension, resolveShape } from './dimension.js';
 import { bindFeeds, type HostFeed, inputsOf } from './feeds.js';
+import { readBytes } from './read-bytes.js';
 import { type FrozenSource, graphOf, type Value } from './value.js';
 
 /** `data`, filled from a frozen weight's file; or the weight's own array. */
 const readFrozen = <Data extends Float32Array | Uint8Array>(source: FrozenSource<Data>, data: Data): Data => {
   if ('data' in source) return source.data;
-  const file = openSync(source.file, 'r');
-  try {
-    const bytes = new Uint8Array(data.buffer);
-    for (let at = 0; at < bytes.length; ) {
-      const read = readSync(file, bytes, at, Math.min(bytes.length - at, 2 ** 30), source.offset + at);
-      if (read === 0) throw new Error(`${source.file} ends before byte ${source.offset + bytes.length}`);
-      at += read;
-    }
-  } finally {
-    closeSync(file);
-  }
+  readBytes(source.file, source.offset, new Uint8Array(data.buffer));
   return data;
 };
 

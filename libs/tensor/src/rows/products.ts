@@ -17,7 +17,7 @@ import {
   unsigned,
   V128,
   type WasmFunction,
-} from './assembler.js';
+} from '../webassembly/assembler.js';
 
 /** Rows of a matrix that lie interleaved: one stream of memory, and eight sums that do not wait for each other. */
 export const GROUP_ROWS = 4;

@@ -3,10 +3,9 @@ import type { Graph, Value } from '../graph/value.js';
 import { frozenOp, inputOp } from '../ops/leaves.js';
 import { reshapeOp } from '../ops/movement.js';
 import { isMadeBy } from '../ops/primitive.js';
-import { ROW_KERNELS } from './row-kernels.js';
-import { aligned, type OwnPlace, type PackedWeight, type Place, type RowStep } from './row-steps.js';
-
-const FLOAT_BYTES = 4;
+import { FLOAT_BYTES } from './kernel.js';
+import { ROW_KERNELS } from './kernels.js';
+import { aligned, type OwnPlace, type PackedWeight, type Place, type RowStep } from './steps.js';
 
 /** The place of an input, a size, or a buffer of each thread's own. */
 type Given = { readonly input: string } | { readonly size: string } | OwnPlace;

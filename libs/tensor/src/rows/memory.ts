@@ -1,6 +1,6 @@
-import { PAGE_BYTES, type SharedMemory, sharedMemory } from './assembler.js';
+import { PAGE_BYTES, type SharedMemory, sharedMemory } from '../webassembly/assembler.js';
 import { BARRIER_BYTES } from './barrier.js';
-import { aligned } from './row-steps.js';
+import { aligned } from './steps.js';
 
 /** Smallest piece that is lent. */
 const LEAST_BYTES = PAGE_BYTES;

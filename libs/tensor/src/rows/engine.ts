@@ -5,13 +5,12 @@ import { frozenOp, inputOp } from '../ops/leaves.js';
 import { isMadeBy } from '../ops/primitive.js';
 import { lower } from '../passes/lower.js';
 import { requireThreads } from '../run/settings.js';
-import { groupBytes, groupsOf } from './pack-rows.js';
-import { RowMemory } from './row-memory.js';
-import { planRows, type RowProgram } from './row-program.js';
-import { aligned, type PackedWeight, type RowWeight } from './row-steps.js';
-import { RowThreads } from './row-threads.js';
-
-const FLOAT_BYTES = 4;
+import { FLOAT_BYTES } from './kernel.js';
+import { RowMemory } from './memory.js';
+import { groupBytes, groupsOf } from './pack.js';
+import { planRows, type RowProgram } from './program.js';
+import { aligned, type PackedWeight, type RowWeight } from './steps.js';
+import { RowThreads } from './threads.js';
 
 export interface RowGraph {
   readonly outputs: Readonly<Record<string, Value>>;

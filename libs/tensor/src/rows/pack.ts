@@ -1,4 +1,4 @@
-import { ELEMENT_BYTES, GROUP_ROWS, type MatrixKind, UNIT_COLUMNS } from './row-products.js';
+import { ELEMENT_BYTES, GROUP_ROWS, type MatrixKind, UNIT_COLUMNS } from './products.js';
 
 // A matrix as row products read it: [groups of 4 rows, units of 8 columns, row, column], filled up with zeros.
 

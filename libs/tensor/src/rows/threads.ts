@@ -1,9 +1,9 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import type { SharedMemory } from './assembler.js';
-import type { FromThread, ToThread } from './row-steps.js';
-import type { RowThreadData } from './row-thread.js';
+import type { SharedMemory } from '../webassembly/assembler.js';
+import type { FromThread, ToThread } from './steps.js';
+import type { RowThreadData } from './thread.js';
 
-const THREAD = new URL('./row-thread.js', import.meta.url);
+const THREAD = new URL('./thread.js', import.meta.url);
 
 /** Threads over one memory. Where one fails, all end, and what is asked of them is refused. */
 export class RowThreads {
