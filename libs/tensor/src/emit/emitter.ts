@@ -57,8 +57,10 @@ export class Emitter {
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     domain = '',
   ): readonly string[] {
-    const name = `${this.#prefix}/${type}.${this.#next++}`;
-    const names = Array.from({ length: outputs }, (_, at) => (at === 0 ? name : `${name}.${at}`));
+    const number = this.#next++;
+    const name = `${this.#prefix}/${type}.${number}`;
+    // Short: ONNX Runtime hashes and compares the names of tensors again and again while it makes a session.
+    const names = Array.from({ length: outputs }, (_, at) => (at === 0 ? `%${number}` : `%${number}.${at}`));
     this.nodes.push({ type, domain, name, inputs, outputs: names, attributes });
     return names;
   }
