@@ -51,6 +51,35 @@ const savedWeights = (file: string, packed: boolean): Record<string, string> => 
 /** ONNX Runtime takes an int. */
 const MOST_THREADS = 2 ** 31 - 1;
 
+/**
+ * Rewrites of ONNX Runtime that look through all nodes, twice, and find nothing: for quantized models, for convolutional networks, and for models that spell attention,
+ * norms and activations in elementary operators. Graphs come here fused. On the CPU none of these changed a graph of any test; together they took 0.7 s of
+ * the session of a LoRA step of SmolLM2-135M, 10,434 nodes (docs/decisions/0014-job-start.md).
+ */
+const WITHOUT_EFFECT = [
+  ...[
+    'DoubleQDQPairsRemover',
+    'QDQSelectorActionTransformer',
+    'QDQPropagationTransformer',
+    'QDQS8ToU8Transformer',
+    'QDQFinalCleanupTransformer',
+  ],
+  ...['WhereDummyDq', 'WeightBiasQuantization', 'DynamicQuantizeMatMulFusion', 'MatMulIntegerToFloatFusion'],
+  ...['NhwcTransformer', 'NchwcTransformer', 'ConvActivationFusion', 'ConvAddActivationFusion', 'SliceConcatToSpaceToDepthFusion'],
+  ...['AttentionFusion', 'GroupQueryAttentionFusion', 'GroupQueryAttentionPreNormFusion', 'EmbedLayerNormFusion', 'BiasDropoutFusion'],
+  ...['SimplifiedLayerNormFusion', 'LayerNormFusionL1', 'LayerNormFusionL2', 'SkipLayerNormFusion', 'BiasSkipLayerNormFusion'],
+  ...[
+    'GeluFusionL1',
+    'GeluFusionL2',
+    'FastGeluFusion',
+    'QuickGeluFusion',
+    'BiasSoftmaxFusion',
+    'GemmActivationFusion',
+    'MatMulActivationFusion',
+  ],
+  ...['MatMulAddFusion', 'MatMulScaleFusion', 'GatherToSliceFusion'],
+];
+
 const flag = (on: boolean): string => (on ? '1' : '0');
 
 /** To ONNX Runtime 0 is every core there is, and so is what is negative: another number on another machine. */
@@ -78,6 +107,7 @@ export const resolveSettings = (
       'session.use_device_allocator_for_initializers': '1',
       'session.disable_prepacking': flag(!prepacking),
       'session.intra_op.allow_spinning': flag(spinning),
+      ...(provider === 'cpu' && { 'optimization.disable_specified_optimizers': WITHOUT_EFFECT.join(';') }),
       ...(saveTo && savedWeights(saveTo.weights, prepacking)),
     },
   };
