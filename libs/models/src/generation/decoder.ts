@@ -38,7 +38,10 @@ interface DecoderOptions {
   engine?: RowEngine | undefined;
 }
 
-/** Reads new tokens after cached ones: the tokens of a prompt together by ONNX Runtime, single tokens by a row engine; one graph, at other sizes. */
+/**
+ * Reads new tokens after cached ones: the tokens of a prompt together by ONNX Runtime, single tokens by a row engine; one graph, at other
+ * sizes.
+ */
 export class Decoder {
   readonly #config: LlamaConfig;
   readonly #graph: Executable;
@@ -132,7 +135,8 @@ export function stepGraph(base: BaseWeights, adapted: boolean, saved: SavedShape
   const weight = savedWeights(base.config, base.in(builder), inputs);
   const outputs: Record<string, Value> = {};
   const total = builder.input('total', 'i32', []);
-  // One token, under a name: the products after it stay as they are instead of being turned for the sake of other thread counts (legalize), which is slow.
+  // One token, under a name: the products after it stay as they are instead of being turned for the sake of other thread counts (legalize),
+  // which is slow.
   const last = builder.input('last', 'i32', ['wanted']);
   const attention = (layer: number, q: Value, k: Value, v: Value): Value => {
     const past = (name: string): Value => builder.input(`past_${name}.${layer}`, 'f32', [1, keyValueHeads, 'past', headSize]);

@@ -32,7 +32,10 @@ export interface Generation extends AsyncIterable<number> {
 /** A base model ready to generate, alone or under adapters; requests may overlap. */
 export interface Generator {
   readonly config: LlamaConfig;
-  /** Errors while iterating: RangeError (prompt empty, too long, or with an unknown id); those of model-formats for the adapter; the signal's reason. */
+  /**
+   * Errors while iterating: RangeError (prompt empty, too long, or with an unknown id); those of model-formats for the adapter; the
+   * signal's reason.
+   */
   generate(request: GenerateRequest): Generation;
   /** Reads an adapter ahead of its first request. */
   loadAdapter(folder: string): Promise<void>;
@@ -59,11 +62,17 @@ export interface GeneratorOptions {
   precision?: BasePrecision;
   /** default: 1 */
   threads?: number;
-  /** Whether threads wait for work by spinning: faster with several on cores that nothing else uses, several times slower where something does. Default: false. */
+  /**
+   * Whether threads wait for work by spinning: faster with several on cores that nothing else uses, several times slower where something
+   * does. Default: false.
+   */
   spinning?: boolean;
 }
 
-/** Parameters of a model for each thread that reads a token: of fewer, the threads wait for each other longer than they read. No result depends on it. */
+/**
+ * Parameters of a model for each thread that reads a token: of fewer, the threads wait for each other longer than they read. No result
+ * depends on it.
+ */
 const PARAMETERS_A_THREAD = 4e6;
 
 function threadsFor(config: LlamaConfig, threads: number): number {

@@ -9,10 +9,10 @@ export interface CachedAttentionAttributes {
 }
 
 /**
- * Attention of new tokens over the filled part of a cache, themselves, and the new ones before them; softmax(q k^T / sqrt(headSize)) v with each
- * key/value head shared by heads / keyValueHeads query heads (Ainslie et al., "GQA"). For reading only: no gradient.
- * Inputs: q [tokens, heads, headSize], k and v [tokens, keyValueHeads, headSize], past keys and values [1, keyValueHeads, past, headSize],
- * total [] of i32: filled slots of the past and the new tokens together. -> [tokens, heads * headSize].
+ * Attention of new tokens over the filled part of a cache, themselves, and the new ones before them; softmax(q k^T / sqrt(headSize)) v with
+ * each key/value head shared by heads / keyValueHeads query heads (Ainslie et al., "GQA"). For reading only: no gradient. Inputs: q
+ * [tokens, heads, headSize], k and v [tokens, keyValueHeads, headSize], past keys and values [1, keyValueHeads, past, headSize], total []
+ * of i32: filled slots of the past and the new tokens together. -> [tokens, heads * headSize].
  */
 export const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
   name: 'cachedAttention',
@@ -62,7 +62,8 @@ export const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
   },
   emit(emitter, [q, k, v, pastKeys, pastValues, total], { attributes: { heads, keyValueHeads, headSize }, inputs }) {
     const tokens = inputs[0]!.shape[0]!;
-    // The kernel wants heads of a multiple of 8 elements: other ones (tiny models, and OpenLLaMA's of 100) are filled up with zeros, at the price of a copy of the cache.
+    // The kernel wants heads of a multiple of 8 elements: other ones (tiny models, and OpenLLaMA's of 100) are filled up with zeros, at the
+    // price of a copy of the cache.
     const width = Math.ceil(headSize / 8) * 8;
     const filled = (name: string, rank: number): string =>
       width === headSize ? name : emitter.op('Pad', [name, emitter.ints([...new Array<number>(2 * rank - 1).fill(0), width - headSize])]);
@@ -89,13 +90,16 @@ export const cachedAttentionOp: Primitive<CachedAttentionAttributes> = {
   },
 };
 
-/** Names of the caches with the new rows, keys' and values', by the name of the attention that the same kernel gave: a primitive has one result. */
+/**
+ * Names of the caches with the new rows, keys' and values', by the name of the attention that the same kernel gave: a primitive has one
+ * result.
+ */
 const grownCaches = new WeakMap<Emitter, Map<string, readonly string[]>>();
 
 /**
- * The cache of keys (`part` 0) or values (1) with the new rows behind the filled ones, [1, keyValueHeads, past, headSize]. Bound to the memory of the past cache (`inPlace`), the kernel writes
- * the new rows there and copies nothing, where headSize is a multiple of 8; else the cache is copied.
- * Inputs: what `cachedAttention` gave, the new rows [tokens, keyValueHeads, headSize], the past cache, total.
+ * The cache of keys (`part` 0) or values (1) with the new rows behind the filled ones, [1, keyValueHeads, past, headSize]. Bound to the
+ * memory of the past cache (`inPlace`), the kernel writes the new rows there and copies nothing, where headSize is a multiple of 8; else
+ * the cache is copied. Inputs: what `cachedAttention` gave, the new rows [tokens, keyValueHeads, headSize], the past cache, total.
  */
 export const grownCacheOp: Primitive<{ part: number }> = {
   name: 'grownCache',

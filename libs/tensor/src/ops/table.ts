@@ -16,7 +16,10 @@ import { logSoftmaxOp, softmaxOp } from './softmax.js';
 import { softmaxMatmulOp } from './softmax-matmul.js';
 import * as unary from './unary.js';
 
-/** Every primitive but those of a cache (cached-attention.ts), which nothing learns through. What is not here is composed of these (linear, crossEntropy, rsqrt, ...). */
+/**
+ * Every primitive but those of a cache (cached-attention.ts), which nothing learns through. What is not here is composed of these (linear,
+ * crossEntropy, rsqrt, ...).
+ */
 export const PRIMITIVES: readonly Primitive[] = [
   ...[inputOp, frozenOp, constantOp, iotaOp, sizeOp],
   ...[addOp, subOp, mulOp, divOp, maximumOp, minimumOp],

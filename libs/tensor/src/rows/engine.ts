@@ -23,8 +23,8 @@ export interface RowGraph {
 /** A graph in an engine's memory. */
 export interface RowExecutable {
   /**
-   * Inputs whose size a run decides must lie in the engine's memory (`lend`); outputs of such a size take the place of an input. The others are
-   * copied out. Runs of an engine wait for each other. Throws where a feed is missing or does not fit, or after a thread failed.
+   * Inputs whose size a run decides must lie in the engine's memory (`lend`); outputs of such a size take the place of an input. The others
+   * are copied out. Runs of an engine wait for each other. Throws where a feed is missing or does not fit, or after a thread failed.
    */
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor<Float32Array>>>;
   /** Call when no run is under way. */
@@ -32,8 +32,9 @@ export interface RowExecutable {
 }
 
 /**
- * Runs graphs of one row, as of a single new token, in WebAssembly, on threads of its own. Such a product uses each weight once, so that a weight's bytes are its time:
- * weights that are all bfloat16 numbers lie there in two bytes instead of four, which changes no result. Results do not depend on the number of threads.
+ * Runs graphs of one row, as of a single new token, in WebAssembly, on threads of its own. Such a product uses each weight once, so that a
+ * weight's bytes are its time: weights that are all bfloat16 numbers lie there in two bytes instead of four, which changes no result.
+ * Results do not depend on the number of threads.
  */
 export class RowEngine {
   readonly #memory = new RowMemory();

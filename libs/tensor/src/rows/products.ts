@@ -1,4 +1,5 @@
-// Products of one row with a frozen matrix, and of one query with a cache: each weight is used once, so that reading it is all the work there is.
+// Products of one row with a frozen matrix, and of one query with a cache: each weight is used once, so that reading it is all the work
+// there is.
 
 import {
   advance,

@@ -35,8 +35,8 @@ export interface RowProgramOptions {
 }
 
 /**
- * Every value has a buffer of its own: of one row all are small. Inputs with a size that `sizes` does not have must lie in memory when they are fed.
- * Throws, with the operator's name, for what one-row kernels cannot do.
+ * Every value has a buffer of its own: of one row all are small. Inputs with a size that `sizes` does not have must lie in memory when they
+ * are fed. Throws, with the operator's name, for what one-row kernels cannot do.
  */
 export const planRows = (graph: Graph, { sizes, placed, at, threads }: RowProgramOptions): RowProgram => {
   let end = at;

@@ -52,9 +52,10 @@ const savedWeights = (file: string, packed: boolean): Record<string, string> => 
 const MOST_THREADS = 2 ** 31 - 1;
 
 /**
- * Rewrites of ONNX Runtime that look through all nodes, twice, and find nothing: for quantized models, for convolutional networks, and for models that spell attention,
- * norms and activations in elementary operators. Graphs come here fused. On the CPU none of these changed a graph of any test; together they took 0.7 s of
- * the session of a LoRA step of SmolLM2-135M, 10,434 nodes (docs/decisions/0014-job-start.md).
+ * Rewrites of ONNX Runtime that look through all nodes, twice, and find nothing: for quantized models, for convolutional networks, and for
+ * models that spell attention, norms and activations in elementary operators. Graphs come here fused. On the CPU none of these changed a
+ * graph of any test; together they took 0.7 s of the session of a LoRA step of SmolLM2-135M, 10,434 nodes
+ * (docs/decisions/0014-job-start.md).
  */
 const WITHOUT_EFFECT = [
   ...[

@@ -264,3 +264,20 @@ test('weights that are all bfloat16 numbers take half the bytes', async () => {
   const [whole, half] = [await bytesOf(noise), await bytesOf(halves)];
   expect(whole - half).toBe(2 * 512 * 1024);
 });
+
+test('two bytes a weight or four: the same bytes', async () => {
+  const [rows, columns] = [9, 29];
+  const row = async (count: number, data: Float32Array): Promise<Float32Array> => {
+    const g = new GraphBuilder();
+    const y = linear(g.input('x', 'f32', ['tokens', columns]), g.frozen('w', [count, columns], { data }));
+    const engine = new RowEngine({ threads: 2 });
+    const executable = await engine.compile({ outputs: { y }, sizes: { tokens: 1 } });
+    const found = await executable.run({ x: { data: noise(columns, 0.3), shape: [1, columns] } });
+    await engine.release();
+    return found['y']!.data.subarray(0, rows);
+  };
+  const weights = halves(rows * columns, 0.7);
+  // One row more that needs four bytes: then all of the matrix has them.
+  const among = new Float32Array([...weights, ...noise(columns, 0.9)]);
+  expect(await row(rows + 1, among)).toEqual(await row(rows, weights));
+});
