@@ -103,6 +103,8 @@ test('events arrive, and after a killed server requests and events go on', async
   await nats.start();
   await reconnects;
   expect(trainer.connected()).toBe(true);
+  // The server knows the subscriptions again once it has answered what was sent after them.
+  await Promise.all([dataset, trainer].map((bus) => bus.connection.flush()));
   expect(await trainer.request('dataset.get_file', question)).toEqual(file);
   dataset.emit('dataset.changed', { id: 2 });
   while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
