@@ -4,7 +4,7 @@ import { ApiError } from '@tunefleet/contracts';
 import type { Answer, Question } from '../estimate-process.js';
 
 const ENTRY = fileURLToPath(new URL('../estimate-process.js', import.meta.url));
-/** Milliseconds; two seconds measure the machine's rates, a model of 1 B parameters takes three. */
+/** Milliseconds; three seconds at most measure the machine's rates, a model of 1 B parameters takes three. */
 const PATIENCE = 60_000;
 /** Answers about memory that are kept: jobs of the same settings on the same rows are common. */
 const KEPT = 64;
