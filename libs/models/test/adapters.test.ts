@@ -199,3 +199,21 @@ test('settings that cannot be followed are named; an adapter of another base doe
   expect(languageAdapterFault(base.config, await readLoraFolder(folderOf('adapters/saved')))).toBeNull();
   expect(languageAdapterFault(base.config, await readLoraFolder(folderOf('adapters/excluded')))).toContain('model.layers.0');
 });
+
+test('an adapter that is unloaded without having been used is given no graph', async () => {
+  const scratch = await mkdtemp(join(tmpdir(), 'tunefleet-unloaded-'));
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = scratch;
+  try {
+    const generator = await openGenerator({ base: folderOf('tiny-llama') });
+    await generator.loadAdapter(folderOf('adapters/saved'));
+    generator.unloadAdapter(folderOf('adapters/saved'));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(readdirSync(scratch).filter((name) => name.startsWith('tunefleet-graph-'))).toEqual([]);
+    await generator.close();
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    await rm(scratch, { recursive: true, force: true });
+  }
+});

@@ -106,13 +106,14 @@ export async function openGenerator({
   const adapterOf = (path: string): Promise<LoadedAdapter> => once(adapters, path, () => readAdapter(config, path));
   const decoderOf = (adapter: LoadedAdapter | null): Promise<Decoder> => {
     const saved = adapter?.saved ?? new Map<string, SavedTensor>();
-    const key = adapter === null ? 'plain' : JSON.stringify([...saved].map(([name, { shape }]) => [name, shape]));
-    return once(decoders, key, () => Decoder.compile(base, { threads, spinning, adapted: adapter !== null, saved, engine }));
+    return once(decoders, decoderKey(adapter), () =>
+      Decoder.compile(base, { threads, spinning, adapted: adapter !== null, saved, engine }),
+    );
   };
 
   /** Frees what an unloaded adapter holds once nobody uses it. */
   const forget = async (adapter: LoadedAdapter): Promise<void> => {
-    if (adapter.unloaded && adapter.users === 0) await (await decoderOf(adapter)).forget(adapter.feeds);
+    if (adapter.unloaded && adapter.users === 0) await (await decoders.get(decoderKey(adapter)))?.forget(adapter.feeds);
   };
 
   return {
@@ -178,6 +179,10 @@ export async function openGenerator({
     },
   };
 }
+
+/** Adapters that hold tensors of the same names and shapes whole share a graph. */
+const decoderKey = (adapter: LoadedAdapter | null): string =>
+  adapter === null ? 'plain' : JSON.stringify([...adapter.saved].map(([name, { shape }]) => [name, shape]));
 
 async function readAdapter(config: LlamaConfig, folder: string): Promise<LoadedAdapter> {
   const adapter = await readLoraFolder(folder);

@@ -4,7 +4,7 @@
 import { webassembly } from '@tunefleet/tensor';
 import { MULTIPLIER_0, MULTIPLIER_1, ROUNDS, WEYL_0, WEYL_1 } from './philox.js';
 
-const { binary, get, instantiate, overBytes, set, signed, simd, store, I32, F32, V128 } = webassembly;
+const { binary, get, instantiate, overBytes, set, signed, simd, store, I32, F32, PAGE_BYTES, V128 } = webassembly;
 type Code = webassembly.Code;
 
 /** Factors of one iteration: four blocks of four words of two draws. */
@@ -13,7 +13,6 @@ export const FACTORS_A_STEP = 32;
 export const MASK_CHUNK = 32_768;
 
 const STEP_BYTES = 4 * FACTORS_A_STEP;
-const PAGE_BYTES = 65_536;
 
 /** i32.const of any 32 bits: five bytes of seven bits, the last one carrying the sign. */
 const constant = (word: number): Code => [0x41, ...[0, 7, 14, 21].map((shift) => ((word >> shift) & 0x7f) | 0x80), (word >> 28) & 0x7f];

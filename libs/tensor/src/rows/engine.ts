@@ -196,16 +196,12 @@ export class RowEngine {
 const constantsOf = (graph: Graph, constants: NonNullable<RowGraph['constants']>): { value: Value; weight: RowWeight }[] =>
   graph.values.flatMap((value) => {
     const tensor = isMadeBy(value, inputOp) ? constants[value.attributes.name] : undefined;
-    return tensor ? [{ value, weight: { source: standAlone(tensor), shape: tensor.shape } }] : [];
+    return tensor ? [{ value, weight: { source: standAlone({ data: tensor.data }), shape: tensor.shape } }] : [];
   });
 
 /** A message takes the whole buffer of a part with it. */
 const standAlone = (source: FrozenSource): FrozenSource =>
-  'data' in source && source.data.byteLength < source.data.buffer.byteLength
-    ? { data: source.data.slice() }
-    : 'data' in source
-      ? { data: source.data }
-      : source;
+  'data' in source && source.data.byteLength < source.data.buffer.byteLength ? { data: source.data.slice() } : source;
 
 /** What a weight takes as float32. */
 const mostBytes = ({ shape }: RowWeight): number =>

@@ -7,7 +7,7 @@ import { cachedAttentionOp, grownCacheOp } from '../ops/cached-attention.js';
 import { gatherOp } from '../ops/indexing.js';
 import type { MatmulAttributes } from '../ops/matmul.js';
 import { cachedAttention, grownCache } from './attention-kernels.js';
-import { FLOAT_BYTES, type Planning, type RowKernel, type RowThread } from './kernel.js';
+import { FLOAT_BYTES, type Places, type Planning, type RowKernel, type RowThread } from './kernel.js';
 import { groupBytes, groupsOf, packedPlace, unitsOf } from './pack.js';
 import { ELEMENT_BYTES, GROUP_ROWS, type MatrixKind, UNIT_COLUMNS } from './products.js';
 
@@ -123,39 +123,37 @@ const elementsOf = (share: RowThread['share'], count: number): [from: number, to
   return [from * GROUP_ROWS, Math.min(count, to * GROUP_ROWS)];
 };
 
-// Each loop is written out: a function called for each element costs more than what it computes.
-const silu: RowKernel = {
+/** Element by element. `loop` is handed places in elements: a function called for each element would cost more than what it computes. */
+const elementwise = (
+  readsOwn: readonly number[],
+  loop: (f32: Float32Array, from: number, to: number, result: number, operands: Places) => void,
+): RowKernel => ({
   parts: 'rows',
-  readsOwn: [0],
+  readsOwn,
   plan: planElements,
-  run({ f32, share }, [x], y, [count]) {
+  run({ f32, share }, operands, result, [count]) {
     const [from, to] = elementsOf(share, count!);
-    const [given, at] = [x! / FLOAT_BYTES, y / FLOAT_BYTES];
-    for (let i = from; i < to; i++) f32[at + i] = f32[given + i]! / (1 + Math.exp(-f32[given + i]!));
+    loop(
+      f32,
+      from,
+      to,
+      result / FLOAT_BYTES,
+      operands.map((place) => place / FLOAT_BYTES),
+    );
   },
-};
+});
 
-const mul: RowKernel = {
-  parts: 'rows',
-  readsOwn: [0, 1],
-  plan: planElements,
-  run({ f32, share }, [a, b], y, [count]) {
-    const [from, to] = elementsOf(share, count!);
-    const [left, right, at] = [a! / FLOAT_BYTES, b! / FLOAT_BYTES, y / FLOAT_BYTES];
-    for (let i = from; i < to; i++) f32[at + i] = f32[left + i]! * f32[right + i]!;
-  },
-};
+const silu = elementwise([0], (f32, from, to, y, [x]) => {
+  for (let i = from; i < to; i++) f32[y + i] = f32[x! + i]! / (1 + Math.exp(-f32[x! + i]!));
+});
 
-const add: RowKernel = {
-  parts: 'rows',
-  readsOwn: [0, 1],
-  plan: planElements,
-  run({ f32, share }, [a, b], y, [count]) {
-    const [from, to] = elementsOf(share, count!);
-    const [left, right, at] = [a! / FLOAT_BYTES, b! / FLOAT_BYTES, y / FLOAT_BYTES];
-    for (let i = from; i < to; i++) f32[at + i] = f32[left + i]! + f32[right + i]!;
-  },
-};
+const mul = elementwise([0, 1], (f32, from, to, y, [a, b]) => {
+  for (let i = from; i < to; i++) f32[y + i] = f32[a! + i]! * f32[b! + i]!;
+});
+
+const add = elementwise([0, 1], (f32, from, to, y, [a, b]) => {
+  for (let i = from; i < to; i++) f32[y + i] = f32[a! + i]! + f32[b! + i]!;
+});
 
 /** By the name of the primitive. */
 export const ROW_KERNELS: Readonly<Record<string, RowKernel>> = {

@@ -1,7 +1,8 @@
 import { readBytes } from '../graph/read-bytes.js';
 import type { FrozenSource } from '../graph/value.js';
-import { PAGE_BYTES, type SharedMemory } from '../webassembly/assembler.js';
+import type { SharedMemory } from '../webassembly/assembler.js';
 import { FLOAT_BYTES } from './kernel.js';
+import { reach } from './memory.js';
 import { areBfloat16, groupBytes, groupsOf, packRows } from './pack.js';
 import { ELEMENT_BYTES, GROUP_ROWS, type MatrixKind } from './products.js';
 import { aligned, type PackedWeight, type RowWeight } from './steps.js';
@@ -15,12 +16,6 @@ const bitsOf = (source: FrozenSource, element: number, count: number): Uint32Arr
   const bits = new Uint32Array(count);
   readBytes(source.file, source.offset + FLOAT_BYTES * element, new Uint8Array(bits.buffer));
   return bits;
-};
-
-/** Makes memory reach `end` bytes. */
-const reach = (memory: SharedMemory, end: number): void => {
-  const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE_BYTES);
-  if (missing > 0) memory.grow(missing);
 };
 
 /** Packs a matrix at `at`; null where it is not all bfloat16 and `kind` says so. */

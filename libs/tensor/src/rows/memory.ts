@@ -2,6 +2,12 @@ import { PAGE_BYTES, type SharedMemory, sharedMemory } from '../webassembly/asse
 import { BARRIER_BYTES } from './barrier.js';
 import { aligned } from './steps.js';
 
+/** Makes memory reach `end` bytes; throws RangeError beyond its limit. */
+export const reach = (memory: SharedMemory, end: number): void => {
+  const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE_BYTES);
+  if (missing > 0) memory.grow(missing);
+};
+
 /** Smallest piece that is lent. */
 const LEAST_BYTES = PAGE_BYTES;
 
@@ -28,9 +34,8 @@ export class RowMemory {
     const size = sizeOf(bytes);
     const free = this.#free.get(size)?.pop();
     if (free !== undefined) return free;
-    const missing = Math.ceil((this.#end + size - this.shared.buffer.byteLength) / PAGE_BYTES);
     try {
-      if (missing > 0) this.shared.grow(missing);
+      reach(this.shared, this.#end + size);
     } catch {
       return null;
     }

@@ -64,6 +64,7 @@ export const planRows = (graph: Graph, { sizes, placed, at, threads }: RowProgra
   const countOf = (value: Value): number => elementCount(shapeOf(value)) as number;
   const kindOf = (value: Value) => (value.shape.length === 2 ? placed.get(value)?.kind : undefined);
 
+  const results = new Set(Object.values(graph.outputs));
   const places = new Map<Value, Place>();
   const fed: Record<string, { at: number; count: number }> = {};
   const steps: RowStep[] = [];
@@ -94,8 +95,7 @@ export const planRows = (graph: Graph, { sizes, placed, at, threads }: RowProgra
       }
       const inputs = value.inputs.map((input) => places.get(input)!);
       const count = isOpen(value) ? 0 : countOf(value);
-      const isOutput = Object.values(graph.outputs).includes(value);
-      if (kernel.parts === 'every' && isOutput) throw new Error(`${value.op.name} of one row cannot be an output`);
+      if (kernel.parts === 'every' && results.has(value)) throw new Error(`${value.op.name} of one row cannot be an output`);
       const result =
         kernel.takesPlaceOf !== undefined ? inputs[kernel.takesPlaceOf]! : kernel.parts === 'every' ? takeOwn(count) : take(count);
       places.set(value, result);

@@ -86,6 +86,7 @@ export class Models {
     const release = (): void => {
       if (held) this.requests.set(key, this.requestsOf(key) - 1);
       held = false;
+      if (this.requestsOf(key) === 0) this.requests.delete(key);
     };
     try {
       const entry = await this.open(key, resolved);
@@ -154,7 +155,6 @@ export class Models {
       if (this.loaded.size <= this.limit) break;
       // One may have been asked for, or let go by another, while the last one was closed.
       if (this.requestsOf(key) > 0 || !this.loaded.delete(key)) continue;
-      this.requests.delete(key);
       await closeEngine(entry);
       // the same folder may be loaded in the other precision, or under another adapter
       const [folder] = key.split(':');
