@@ -1,6 +1,6 @@
 import { plannedSizes } from '../emit/planned-sizes.js';
 import type { DType, Graph, Value } from '../graph/value.js';
-import { addMatmulOp, turnedOperand } from '../ops/add-matmul.js';
+import { addMatmulOp, asImage, turnedOperand } from '../ops/add-matmul.js';
 import { isMadeBy } from '../ops/primitive.js';
 import { executionOrder } from './execution-order.js';
 
@@ -51,7 +51,8 @@ export const planBuffers = (graph: Graph): SharedBuffer[] => {
   const dead = new Map<string, OpenBuffer[]>();
   const planned = plannedSizes(graph);
   /** what ONNX Runtime compares: the bytes of an element, and sizes by their spelling */
-  const sizesOf = (value: Value): string => [WIDTH[value.dtype], ...planned(value)].join();
+  const sizesOf = (value: Value, shape = value.op.written?.(value) ?? value.shape): string =>
+    [WIDTH[value.dtype], ...planned({ ...value, shape })].join();
   const take = (value: Value, place: number, sizes: string): OpenBuffer => {
     const found = dead.get(sizes)?.pop();
     if (found) return found;
@@ -69,11 +70,11 @@ export const planBuffers = (graph: Graph): SharedBuffer[] => {
     const sizes = sizesOf(value);
     const input = overwritten(value);
     const under = input && buffers.get(input);
-    return under?.readers === 1 && sizesOf(input!) === sizes ? under : take(value, place, sizes);
+    return under?.readers === 1 && sizesOf(input!, input!.shape) === sizesOf(value, value.shape) ? under : take(value, place, sizes);
   };
   executionOrder(graph).forEach((value, place) => {
     const operand = turnedOperand(value);
-    const turned = operand && take(operand, place, [WIDTH[operand.dtype], ...planned(operand).toReversed()].join());
+    const turned = operand && take(operand, place, sizesOf(operand, asImage(operand.shape.toReversed())));
     // A view of something fed or frozen has no buffer of its own.
     if (!outputs.has(value) && (buffers.has(value.inputs[0]!) || !VIEWS.has(value.op.name))) {
       const buffer = bufferFor(value, place);

@@ -2,7 +2,7 @@ import { inputsOf } from '../graph/feeds.js';
 import type { Graph, Value } from '../graph/value.js';
 import { Emitter, ONNX_TYPE } from './emitter.js';
 import type { OnnxModel, OnnxNode, OnnxPort } from './onnx-proto.js';
-import { plannedSizes } from './planned-sizes.js';
+import { plannedSizes, type Sized } from './planned-sizes.js';
 import { simplify } from './simplify.js';
 
 /** A graph in ONNX's terms; `frozen` weights still need a place in a file. */
@@ -15,14 +15,15 @@ export interface EmittedModel extends OnnxModel {
  * memory to use again: its planner compares each value with every one that was freed (5 s of 6 for a training step of 6,000 nodes, 0.3 s
  * with the sizes).
  */
-const knownSizes = (graph: Graph, names: ReadonlyMap<Value, string>, nodes: readonly OnnxNode[]): OnnxPort[] => {
+const knownSizes = (graph: Graph, names: ReadonlyMap<Value, string>, inner: Emitter['inner'], nodes: readonly OnnxNode[]): OnnxPort[] => {
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const ports = new Map<string, OnnxPort>();
   const sizesOf = plannedSizes(graph);
-  for (const value of graph.values) {
-    const name = names.get(value)!;
+  const tell = (name: string, value: Sized): void => {
     if (made.has(name)) ports.set(name, { name, type: ONNX_TYPE[value.dtype], shape: sizesOf(value) });
-  }
+  };
+  for (const tensor of inner) tell(tensor.name, tensor);
+  for (const value of graph.values) tell(names.get(value)!, value);
   for (const name of Object.keys(graph.outputs)) ports.delete(name);
   return [...ports.values()];
 };
@@ -58,7 +59,7 @@ export const emit = (graph: Graph): EmittedModel => {
   const nodes = simplify({ nodes: emitter.nodes, outputs, shapes: emitter.shapes });
   return {
     nodes,
-    between: knownSizes(graph, names, nodes),
+    between: knownSizes(graph, names, emitter.inner, nodes),
     initializers: emitter.initializers,
     frozen: emitter.frozen,
     inputs: inputs.map(({ name, dtype, shape }) => ({ name, type: ONNX_TYPE[dtype], shape })),

@@ -21,6 +21,11 @@ export interface FrozenTensor {
   readonly source: FrozenSource<Float32Array | Uint8Array>;
 }
 
+/** A tensor that a value's nodes hand on among themselves. */
+interface InnerTensor extends Pick<Value, 'dtype' | 'shape' | 'scope'> {
+  readonly name: string;
+}
+
 const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 /** Collects the ONNX nodes and initializers that primitives write of themselves. */
@@ -30,8 +35,11 @@ export class Emitter {
   readonly frozen: FrozenTensor[] = [];
   /** What `shape` gave out. */
   readonly shapes = new Set<string>();
+  /** Tensors between the nodes of one value, of which `sized` was told. */
+  readonly inner: InnerTensor[] = [];
   #next = 0;
   #prefix = '';
+  #scope = '';
   #weights = new Set<string>();
   #literals = new Map<string, string>();
   #dimensions = new Map<string, string>();
@@ -41,6 +49,7 @@ export class Emitter {
 
   /** Names of nodes made from now on begin with the value's scope and primitive: profiles add up by them. */
   enter(value: Value): void {
+    this.#scope = value.scope;
     this.#prefix = `${value.scope === '' ? '' : `${value.scope}/`}${value.op.name}.${value.id}`;
   }
 
@@ -63,6 +72,12 @@ export class Emitter {
     const names = Array.from({ length: outputs }, (_, at) => (at === 0 ? `%${number}` : `%${number}.${at}`));
     this.nodes.push({ type, domain, name, inputs, outputs: names, attributes });
     return names;
+  }
+
+  /** Tells the sizes of a tensor between the nodes of one value; returns its name. Those of the value itself are known. */
+  sized(name: string, shape: Shape, dtype: DType = 'f32'): string {
+    this.inner.push({ name, dtype, shape, scope: this.#scope });
+    return name;
   }
 
   /** A fed input: its axes tell the sizes of dimension names. */

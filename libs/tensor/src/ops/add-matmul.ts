@@ -13,6 +13,9 @@ export interface AddMatmulAttributes extends MatmulAttributes {
   readonly pointwise: boolean;
 }
 
+/** A matrix as a convolution takes it: one image of as many channels as rows, one pixel high. */
+export const asImage = ([rows, columns]: Shape): Shape => [1, rows!, 1, columns!];
+
 /** addend + alpha * a b of matrices: [M, N] + [M, K] x [K, N]. The sum costs no pass of its own over the product. */
 export const addMatmulOp: Primitive<AddMatmulAttributes> = {
   name: 'addMatmul',
@@ -27,18 +30,26 @@ export const addMatmulOp: Primitive<AddMatmulAttributes> = {
   gradient: (value, dy, wanted) => [...productGradients(value, dy, wanted), dy],
   evaluate: ([a, b, addend], attributes, context) =>
     matmulOp.evaluate([a!, b!], attributes, context).map((element, at) => element + addend!.data[at]!),
+  written: ({ attributes, shape }) => (attributes.pointwise ? asImage(shape) : shape),
   emit: (emitter, inputs, value) => {
     const { transA, transB, alpha, pointwise } = value.attributes;
     if (!pointwise) return emitter.op('Gemm', inputs, { transA: transA ? 1 : 0, transB: transB ? 1 : 0, alpha: { float: alpha } });
     const [a, b, addend] = inputs as [string, string, string];
     const [rows, columns] = value.shape as [Dimension, Dimension];
     const inner = value.inputs[0]!.shape[1]!;
-    const as = (name: string, shape: Shape): string => emitter.op('Reshape', [name, emitter.shape(shape)]);
+    const as = (name: string, shape: Shape): string => emitter.sized(emitter.op('Reshape', [name, emitter.shape(shape)]), shape);
     // a is the filters, b an image of K channels and one row. It is turned as an image: ONNX Runtime would move a Transpose behind the
     // Reshape, where it runs before all that addend and a are made of, and is held meanwhile.
-    const image = transB ? emitter.op('Transpose', [as(b, [1, columns, 1, inner])], { perm: [0, 3, 2, 1] }) : as(b, [1, inner, 1, columns]);
-    const operands = [image, as(a, [rows, inner, 1, 1]), '', as(addend, [1, rows, 1, columns])];
-    return as(emitter.op('FusedConv', operands, { kernel_shape: [1, 1] }, MICROSOFT), [rows, columns]);
+    const image = asImage([inner, columns]);
+    const turned = (): string => emitter.op('Transpose', [as(b, asImage([columns, inner]))], { perm: [0, 3, 2, 1] });
+    const operands = [
+      transB ? emitter.sized(turned(), image) : as(b, image),
+      as(a, [rows, inner, 1, 1]),
+      '',
+      as(addend, asImage(value.shape)),
+    ];
+    const sum = emitter.op('FusedConv', operands, { kernel_shape: [1, 1] }, MICROSOFT);
+    return as(emitter.sized(sum, asImage(value.shape)), value.shape);
   },
 };
 

@@ -1,6 +1,6 @@
 import type { CountedAs } from '../analysis/work.js';
 import type { Emitter } from '../emit/emitter.js';
-import type { Dimension } from '../graph/dimension.js';
+import type { Dimension, Shape } from '../graph/dimension.js';
 import type { Attributes, TensorType, Value } from '../graph/value.js';
 
 /** A plain array of the float64 evaluator: row-major; i32 as whole numbers, bool as 0 and 1. */
@@ -36,6 +36,8 @@ export interface Primitive<A extends Attributes = Attributes> {
   evaluate(inputs: readonly NdArray[], attributes: A, context: EvaluationContext): Float64Array;
   /** Its result may lie in the memory of an operand of the same type: it writes there only what nobody reads any more. Not on WebGPU. */
   readonly overwrites?: true;
+  /** The shape in which its kernel writes, where its result is a view of that. */
+  written?(value: Value & { attributes: A }): Shape;
   /** What its cost is counted by (`analysis/work.ts`), of a primitive that this library's table does not hold. */
   readonly work?: CountedAs;
   /** Writes ONNX nodes; returns the name of the output. */

@@ -1,8 +1,11 @@
 import { MICROSOFT } from '../emit/emitter.js';
-import { printShape } from '../graph/dimension.js';
+import { printShape, type Shape } from '../graph/dimension.js';
 import type { Value } from '../graph/value.js';
 import { apply, type Primitive } from './primitive.js';
 import { neg } from './unary.js';
+
+/** Of [tokens, heads, width]: as the kernel wants it, with the heads of a token one after the other. */
+const flattened = ([tokens, heads, width]: Shape): Shape => [1, tokens!, (heads as number) * (width as number)];
 
 /**
  * Rotary position embedding (Su et al., arXiv 2104.09864), halves as in Hugging Face's Llama: element i of a head's first half turns
@@ -42,12 +45,13 @@ export const ropeOp: Primitive = {
     }
     return result;
   },
+  written: ({ shape }) => flattened(shape),
   emit: (emitter, [x, cos, sin], { shape }) => {
-    const [tokens, heads, width] = shape as [number | string, number, number];
-    const rows = emitter.op('Reshape', [x!, emitter.shape([1, tokens, heads * width])], { allowzero: 1 });
+    const flat = flattened(shape);
+    const rows = emitter.sized(emitter.op('Reshape', [x!, emitter.shape(flat)], { allowzero: 1 }), flat);
     // A single position id is the offset of the first token into the tables.
     const turned = emitter.op('RotaryEmbedding', [rows, emitter.ints([0]), cos!, sin!], {}, MICROSOFT);
-    return emitter.op('Reshape', [turned, emitter.shape(shape)], { allowzero: 1 });
+    return emitter.op('Reshape', [emitter.sized(turned, flat), emitter.shape(shape)], { allowzero: 1 });
   },
 };
 

@@ -5,7 +5,7 @@ import { afterOp } from '../ops/after.js';
 import { mul } from '../ops/arithmetic.js';
 import { cast } from '../ops/cast.js';
 import { type MatmulAttributes, matmulOp, THIN } from '../ops/matmul.js';
-import { reshape, transpose } from '../ops/movement.js';
+import { reshape, slice, sliceOp, transpose } from '../ops/movement.js';
 import { apply, isMadeBy } from '../ops/primitive.js';
 import { reduceSum } from '../ops/reduction.js';
 import type { Provider } from '../provider.js';
@@ -77,12 +77,31 @@ const turnedBefore = (value: Value & { attributes: MatmulAttributes }, [a, b]: r
 const isOddBatch = (batch: Shape): boolean =>
   batch.some((size) => typeof size === 'number' && size > 1) && batch.every((size) => typeof size !== 'number' || size % 2 === 1);
 
+type AxisViews = (x: Value, axis: number) => Value;
+
+/** Views with an axis of one before `axis`, each made once; a slice's is a slice of its source's, so that all slices are of one view. */
+const axisViews = (): AxisViews => {
+  const made = new Map<string, Value>();
+  const make: AxisViews = (x, axis) => {
+    if (!isMadeBy(x, sliceOp)) return reshape(x, x.shape.toSpliced(axis, 0, 1));
+    const { axis: cut, start, end } = x.attributes;
+    return slice(view(x.inputs[0]!, axis), cut < axis ? cut : cut + 1, start, end);
+  };
+  const view: AxisViews = (x, axis) => {
+    const key = `${x.id} ${axis}`;
+    const known = made.get(key) ?? make(x, axis);
+    made.set(key, known);
+    return known;
+  };
+  return view;
+};
+
 /**
  * MLAS gives whole products of a batch to threads: of three, one of two cores computes two while the other waits. Halves of their rows are
  * shared evenly, and where the first operand is read the other way halves of the sum (a quarter of such products' time on two cores;
  * docs/decisions/0016).
  */
-const halved = (value: Value & { attributes: MatmulAttributes }, [a, b]: readonly Value[]): Value | null => {
+const halved = (value: Value & { attributes: MatmulAttributes }, [a, b]: readonly Value[], withAxis: AxisViews): Value | null => {
   const batch = value.shape.slice(0, -2);
   const [rows, columns] = a!.shape.slice(-2) as [Dimension, Dimension];
   const half = divideDimensions(rows, 2);
@@ -90,17 +109,17 @@ const halved = (value: Value & { attributes: MatmulAttributes }, [a, b]: readonl
   if (![a!, b!].every(({ shape }) => sameShape(shape.slice(0, -2), batch))) return null;
   const left = reshape(a!, [...batch, 2, half, columns]);
   const { transA, transB } = value.attributes;
-  if (!transA) return reshape(apply(matmulOp, [left, reshape(b!, [...batch, 1, ...b!.shape.slice(-2)])], value.attributes), value.shape);
+  if (!transA) return reshape(apply(matmulOp, [left, withAxis(b!, batch.length)], value.attributes), value.shape);
   if (transB) return null;
   const sums = apply(matmulOp, [left, reshape(b!, [...batch, 2, half, b!.shape.at(-1)!])], value.attributes);
   return reduceSum(sums, [batch.length]);
 };
 
-const legalizeCpu = (value: Value, inputs: readonly Value[]): Value | null => {
+const legalizeCpu = (value: Value, inputs: readonly Value[], withAxis: AxisViews): Value | null => {
   if (!isMadeBy(value, matmulOp)) return null;
   if (value.dtype === 'f16') return roundedProduct(value, inputs);
   if (isWeightGradient(value)) return turnedBefore(value, inputs);
-  if (value.shape.length > 2) return halved(value, inputs);
+  if (value.shape.length > 2) return halved(value, inputs, withAxis);
   if (!isWrongWayUp(value)) return null;
   const { transA, transB, alpha } = value.attributes;
   return swapLast(apply(matmulOp, [inputs[1]!, inputs[0]!], { transA: !transB, transB: !transA, alpha }));
@@ -115,4 +134,7 @@ const legalizeWebgpu = (value: Value, inputs: readonly Value[]): Value | null =>
 const RULES = { cpu: legalizeCpu, webgpu: legalizeWebgpu, cuda: () => null };
 
 /** Rewrites what a provider lacks or does not do reproducibly. */
-export const legalize = (graph: Graph, provider: Provider): Graph => rewriteGraph(graph, RULES[provider]);
+export const legalize = (graph: Graph, provider: Provider): Graph => {
+  const withAxis = axisViews();
+  return rewriteGraph(graph, (value, inputs) => RULES[provider](value, inputs, withAxis));
+};

@@ -7,6 +7,7 @@ import { halve, type Precision } from './halve.js';
 import { join } from './join.js';
 import { legalize } from './legalize.js';
 import { mergeScatters } from './scatter.js';
+import { sinkReshapes } from './sink-reshapes.js';
 import { sliceFrozen } from './slice-frozen.js';
 import { spread } from './spread.js';
 
@@ -19,6 +20,7 @@ const PASSES: readonly { readonly name: string; readonly run: (graph: Graph, pro
   { name: 'fuse', run: fuse },
   { name: 'halve', run: (graph, _provider, precision) => (precision === 'float16' ? halve(graph) : graph) },
   { name: 'legalize', run: legalize },
+  { name: 'sink-reshapes', run: sinkReshapes },
   { name: 'chain', run: chain },
 ];
 

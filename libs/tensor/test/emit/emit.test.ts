@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { emit } from '../../src/emit/emit.js';
-import { GraphBuilder, graphOf, matmul, reduceSum, relu, reshape } from '../../src/index.js';
+import { addMatmul, after, GraphBuilder, graphOf, lower, matmul, reduceSum, relu, reshape, rope } from '../../src/index.js';
 
 test('the model tells the size of every value between inputs and outputs', () => {
   const g = new GraphBuilder();
@@ -12,6 +12,25 @@ test('the model tells the size of every value between inputs and outputs', () =>
   expect(sizeOf('MatMul')).toEqual(['tokens', 6]);
   expect(sizeOf('Reshape')).toEqual(['2*tokens', 3]);
   expect(Object.keys(bySize)).not.toContain('whole');
+});
+
+test('and of every tensor between the nodes of one value', () => {
+  const g = new GraphBuilder();
+  const x = g.input('x', 'f32', ['tokens', 2, 4]);
+  const angles = (name: string) => g.input(name, 'f32', ['tokens', 2]);
+  const turned = reshape(rope(x, angles('cos'), angles('sin')), ['tokens', 8]);
+  const thin = addMatmul(relu(turned), g.input('a', 'f32', ['tokens', 2]), g.input('b', 'f32', [8, 2]), { transB: true });
+  const y = reduceSum(after(thin, [reduceSum(x), reduceSum(x, [0])]));
+  const { between, nodes, outputs } = emit(lower(graphOf({ y }), 'cpu'));
+  const told = new Set([...between, ...outputs].map(({ name }) => name));
+  const untold = nodes.filter(({ outputs: made }) => made.some((name) => !told.has(name))).map(({ type }) => type);
+  // Sizes themselves, which ONNX Runtime knows the size of.
+  expect(new Set(untold)).toEqual(new Set(['Shape', 'Concat', 'Add']));
+  expect(nodes.map(({ type }) => type)).toEqual(expect.arrayContaining(['RotaryEmbedding', 'FusedConv', 'Compress']));
+  const nothing = nodes
+    .filter(({ type }) => type === 'Compress')
+    .map(({ outputs: [name] }) => between.find((port) => port.name === name)!.shape);
+  expect(nothing).toEqual([['nothing'], ['nothing']]);
 });
 
 test('where layers are computed again, sizes of scores carry their part of the backward pass, so that no buffer waits for the next layer', () => {

@@ -74,6 +74,19 @@ test('on cpu an odd batch of products is halved by rows, or by what is summed ov
   expect(batched(1, true)).toEqual([[1, 1, 6, 4]]);
 });
 
+test('slices that halved products read are slices of one view, each made once', () => {
+  const g = new GraphBuilder();
+  const [p, k] = [g.input('p', 'f32', [1, 3, '2*half', 6]), g.input('k', 'f32', [1, 3, 8, 6])];
+  const part = slice(k, 2, 0, 4);
+  const scores = matmul(p, part, { transB: true });
+  const { values } = legalize(
+    graphOf({ y: matmul(scores, part), whole: matmul(p, k, { transB: true }), half: g.input('half', 'i32', ['half']) }),
+    'cpu',
+  );
+  expect(values.filter(({ op }) => op.name === 'slice').map(({ shape }) => shape)).toEqual([[1, 3, 1, 4, 6]]);
+  expect(values.filter(({ op, shape }) => op.name === 'reshape' && shape.join() === '1,3,1,8,6')).toHaveLength(1);
+});
+
 test('webgpu gets plain products only', () => {
   expectPass(
     (a, b) => relu(mul(matmul(a, b, { transB: true }), 0.5)),
