@@ -3,9 +3,11 @@ import { access, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Value } from '../graph/value.js';
 import { engineIdentity } from './engine-identity.js';
+import type { EngineSession } from './engine-session.js';
 import { Executable } from './executable.js';
 import { bootId, type CompiledCache, drop, type Entry, findKept, hasRoom, keep, WEIGHTS } from './kept-graphs.js';
 import { createSession } from './session.js';
+import type { ModelStage } from './settings.js';
 import { type GraphSettings, inspectOnly, writeGraph } from './written-graph.js';
 
 /** A graph that need not be made to be known: the same recipe makes the same graph. */
@@ -55,9 +57,14 @@ const inspectKept = async <Notes>(entry: Entry, source: GraphSource<Notes>, sett
   await writeFile(mark, '').catch(() => undefined);
 };
 
-const fromKept = async <Notes>(entry: Entry, source: GraphSource<Notes>, settings: GraphSettings): Promise<Compiled<Notes> | null> => {
+const fromKept = async <Notes>(
+  entry: Entry,
+  source: GraphSource<Notes>,
+  settings: GraphSettings,
+  create: (path: string, stage: ModelStage) => Promise<EngineSession>,
+): Promise<Compiled<Notes> | null> => {
   await inspectKept(entry, source, settings);
-  const session = await createSession(entry.model, settings, { optimized: true }).catch(() => null);
+  const session = await create(entry.model, { optimized: true }).catch(() => null);
   if (session) return { executable: new Executable(session, entry.face, settings), notes: entry.notes as Notes };
   // Torn, or removed by another process since.
   await drop(entry.folder);
@@ -67,28 +74,33 @@ const fromKept = async <Notes>(entry: Entry, source: GraphSource<Notes>, setting
 /**
  * A graph from the cache, where nothing is built, optimized or packed again; or built, compiled and kept there, if its frozen weights lie
  * in files. The results are the same bytes. Where the cache cannot be written, it is compiled without. Throws what the inspection throws.
+ * @param sessionBegins called as ONNX Runtime is asked for the session, which takes no more of this thread
  */
 export const compileKept = async <Notes>(
   source: GraphSource<Notes>,
   settings: GraphSettings,
   cache: CompiledCache | undefined,
+  sessionBegins: () => void = () => undefined,
 ): Promise<Compiled<Notes>> => {
+  const create = (path: string, stage?: ModelStage): Promise<EngineSession> => {
+    sessionBegins();
+    return createSession(path, settings, stage);
+  };
   const boot = cache && (settings.provider ?? 'cpu') === 'cpu' ? bootId() : null;
   const key = cache && boot !== null ? keyOf(source.recipe, boot, cache, settings) : null;
   const entry = key === null ? null : await findKept(cache!, key);
-  const kept = entry && (await fromKept(entry, source, settings));
+  const kept = entry && (await fromKept(entry, source, settings, create));
   if (kept) return kept;
   const { outputs, notes } = source.build();
   const { path, face, frozen, discard } = await writeGraph(outputs, settings);
   try {
-    const create = () => createSession(path, settings);
     const createAndSave = async (model: string) => {
       const { inspection } = settings;
       if (inspection) await writeFile(passedMark(dirname(model), inspection.question()), '');
-      return createSession(path, settings, { saveTo: { model, weights: WEIGHTS } });
+      return create(path, { saveTo: { model, weights: WEIGHTS } });
     };
     const keepable = key !== null && frozen.mapped && (await hasRoom(cache!, frozen.bytes));
-    const session = await (keepable ? keep(cache!, key, { face, notes }, createAndSave).catch(create) : create());
+    const session = await (keepable ? keep(cache!, key, { face, notes }, createAndSave).catch(() => create(path)) : create(path));
     return { executable: new Executable(session, face, settings, discard), notes };
   } catch (error) {
     await discard();

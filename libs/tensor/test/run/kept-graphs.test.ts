@@ -95,6 +95,24 @@ test.each(hasNativeInterface() ? (['node', 'native'] as const) : (['node'] as co
   },
 );
 
+test('it is said when ONNX Runtime is asked for the session, of a graph that is built, kept or neither', async () => {
+  const cache = cacheIn(join(await temporary(), 'graphs'));
+  const outputs = await outputsOver();
+  const told = async (of?: CompiledCache): Promise<string[]> => {
+    const events: string[] = [];
+    const build = () => {
+      events.push('built');
+      return { outputs, notes: null };
+    };
+    const { executable } = await compileKept({ recipe: 'recipe', build }, { threads: 1 }, of, () => events.push('asked for'));
+    await executable.release();
+    return [...events, 'there'];
+  };
+  expect(await told()).toEqual(['built', 'asked for', 'there']);
+  expect(await told(cache)).toEqual(['built', 'asked for', 'there']);
+  expect(await told(cache)).toEqual(['asked for', 'there']);
+});
+
 test('other weights, another recipe, another precision and other packing are other entries', async () => {
   const folder = await temporary();
   const outputs = await outputsOver();

@@ -74,9 +74,19 @@ export class Passes {
     this.#inspection = inspection;
   }
 
-  /** Begins to make what `train` needs for such a batch, on a thread of its own; `train` says what went wrong. */
-  prepare(batch: Batch): void {
-    this.#trainingGraph(recomputedOf(batch, this.#lean)).catch(() => undefined);
+  /**
+   * Begins to make what `train` needs for such a batch, which says what went wrong. Done when the rest is made on a thread of ONNX
+   * Runtime's: what this one does meanwhile costs no time.
+   */
+  prepare(batch: Batch): Promise<void> {
+    return new Promise((resolve) => {
+      // The call itself is made after what waits on promises, before the next turn.
+      const graph = this.#trainingGraph(recomputedOf(batch, this.#lean), () => setImmediate(resolve));
+      graph.then(
+        () => resolve(),
+        () => resolve(),
+      );
+    });
   }
 
   /**
@@ -116,13 +126,13 @@ export class Passes {
     return new Map([...(this.#model.tables ?? [])].map(([name, ids]) => [name, distinctRows(batch.feeds[ids] as Int32Array)]));
   }
 
-  #trainingGraph(recomputed: Recomputed): Promise<Executable> {
-    const graph = this.#training.get(recomputed) ?? this.#compile(true, recomputed);
+  #trainingGraph(recomputed: Recomputed, sessionBegins?: () => void): Promise<Executable> {
+    const graph = this.#training.get(recomputed) ?? this.#compile(true, recomputed, sessionBegins);
     this.#training.set(recomputed, graph);
     return graph;
   }
 
-  async #compile(training: boolean, recomputed?: Recomputed): Promise<Executable> {
+  async #compile(training: boolean, recomputed?: Recomputed, sessionBegins?: () => void): Promise<Executable> {
     const folder = await mkdtemp(join(this.#scratch, 'graph-'));
     const pass = { training, recomputed, scaled: training && this.#settings.precision === 'float16' };
     const { recipe } = this.#model;
@@ -135,7 +145,8 @@ export class Passes {
     };
     const settings = { ...this.#settings, folder, inspection: training ? this.#inspection : undefined };
     // The graph that a job begins with is kept: that of validation is not waited for at its start.
-    const { executable, notes } = await compileKept(source, settings, training && recipe !== null ? this.#cache : undefined);
+    const cache = training && recipe !== null ? this.#cache : undefined;
+    const { executable, notes } = await compileKept(source, settings, cache, sessionBegins);
     if (training) this.#sites = new Map(notes);
     return executable;
   }

@@ -128,7 +128,7 @@ class Run {
 
   async begin(resume: string | null): Promise<void> {
     if (resume === null) {
-      this.#prepare();
+      await this.#prepare();
       return this.#state.begin(({ parameters }) => this.model.initialize(parameters));
     }
     const { folder, manifest } = await findSnapshot(resume);
@@ -136,7 +136,7 @@ class Run {
       throw new TrainingError('snapshot_mismatch', `snapshot ${folder} was made under other settings or on other data`);
     }
     this.#step = manifest.step;
-    this.#prepare();
+    await this.#prepare();
     await this.#state.begin((state) => readSnapshot(folder, manifest, state));
     this.#tokens = manifest.trained_tokens;
     this.#skipped = manifest.skipped_in_a_row ?? 0;
@@ -159,11 +159,11 @@ class Run {
   }
 
   /** Has the session of the first pass made while the state is read. A device is not asked for two things at once. */
-  #prepare(): void {
+  async #prepare(): Promise<void> {
     if (this.#engine.provider !== undefined || this.#step >= this.#order.totalSteps) return;
     const [rows] = this.#order.rowsOf(this.#step).microBatches;
     const batch = this.model.network.batch(rows!.map((row) => this.training.get(row)));
-    if (batch) this.#passes.prepare(batch);
+    if (batch) await this.#passes.prepare(batch);
   }
 
   #outcome(outcome: TrainingOutcome['outcome'], folder: string): TrainingOutcome {
