@@ -3,7 +3,6 @@ import { mainLibrary } from '../library.js';
 import '../without-telemetry.js';
 import { atMost } from './at-most.js';
 import { loadLibrary } from './foreign.js';
-import { reuseLargeBlocks } from './large-blocks.js';
 
 /** An address of ONNX Runtime's own: an OrtSession, an OrtValue, ... */
 export type Handle = bigint;
@@ -93,7 +92,6 @@ export interface OrtApi extends Functions, Releases {
 type Native = ReturnType<LibraryHandle['func']>;
 
 const load = (): OrtApi => {
-  reuseLargeBlocks();
   const library = loadLibrary(mainLibrary());
   // OrtApiBase: GetApi, GetVersionString.
   const base: unknown = library.func('void *OrtGetApiBase()')();

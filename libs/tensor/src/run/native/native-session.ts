@@ -8,6 +8,7 @@ import type { EngineSession, FedTensor, OutputPlace } from '../engine-session.js
 import type { ResolvedSettings } from '../settings.js';
 import { type Handle, ortApi } from './api.js';
 import { memoryOf } from './device-memory.js';
+import { reuseLargeBlocks } from './large-blocks.js';
 import { isFree, oneAtATime } from './one-at-a-time.js';
 
 // Enumerations of onnxruntime_c_api.h.
@@ -50,6 +51,8 @@ const openSession = async (path: string, settings: ResolvedSettings): Promise<Ha
   // ONNX Runtime has one environment a process and counts who uses it.
   environment ??= api.CreateEnv(ONLY_ERRORS, 'tunefleet');
   const options = makeOptions(settings);
+  // A kept graph, whose weights are packed one after the other to find what its file has, and freed.
+  if (settings.optimization === 'none') reuseLargeBlocks();
   try {
     return await api.open(environment, path, options);
   } finally {
